@@ -1,0 +1,96 @@
+//! The subcommands.
+
+mod check;
+mod generate;
+mod replay;
+mod source;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use sekisho::policy::{Policy, PolicyError, schema};
+
+const USAGE: &str = "\
+usage:
+  sekisho check POLICY
+      validates a policy: every error with its JSON path and exit status 1, or the effective policy and 0
+  sekisho replay [--policy FILE] [--host NAME] [--now RFC3339] PATH...
+      decides offline about files and folders of them: activities (.json), raw requests (.http, .txt), NDJSON of either
+      (.ndjson, .jsonl); prints one JSON line each
+  sekisho schema
+      prints the JSON Schema of the policy
+  sekisho version
+      prints the version";
+
+/// Why a command ends.
+enum Failure {
+    /// The command line is wrong; told with the usage, exit status 2.
+    Usage(String),
+    /// A file cannot be read or written; exit status 2.
+    Io(PathBuf, io::Error),
+    /// The policy is wrong; exit status 1.
+    Policy(PathBuf, Vec<PolicyError>),
+    /// Generated documentation is out of date; exit status 1.
+    Stale(PathBuf),
+}
+
+/// Runs the command line `args`, without the program's own name.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let mut args = args;
+    let command = args.next().unwrap_or_default();
+    let done = match command.to_str() {
+        Some("check") => check::run(args),
+        Some("replay") => replay::run(args),
+        Some("schema") => no_more(args).and_then(|()| print(&format!("{:#}\n", schema::json_schema()))),
+        Some("generate") => generate::run(args),
+        Some("version" | "--version" | "-V") => print(&format!("sekisho {}\n", env!("CARGO_PKG_VERSION"))),
+        Some("help" | "--help" | "-h") => print(&format!("{USAGE}\n")),
+        Some("") => Err(Failure::Usage("no command".to_owned())),
+        _ => Err(Failure::Usage(format!("unknown command {}", command.display()))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(fault)) => fail(2, &format!("{fault}\n{USAGE}")),
+        Err(Failure::Io(_, error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Io(path, error)) => fail(2, &format!("{}: {error}", path.display())),
+        Err(Failure::Stale(path)) => fail(1, &format!("{} is not current: run `cargo xtask generate`", path.display())),
+        Err(Failure::Policy(path, errors)) => {
+            for error in &errors {
+                eprintln!("{}: {error}", path.display());
+            }
+            let count = errors.len();
+            fail(1, &format!("{}: {count} error{}", path.display(), if count == 1 { "" } else { "s" }))
+        }
+    }
+}
+
+fn fail(status: u8, message: &str) -> ExitCode {
+    eprintln!("sekisho: {message}");
+    ExitCode::from(status)
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| Failure::Io(PathBuf::from("standard output"), error))
+}
+
+fn no_more(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    match args.next() {
+        None => Ok(()),
+        Some(extra) => Err(Failure::Usage(format!("unexpected argument {}", extra.display()))),
+    }
+}
+
+fn read(path: &PathBuf) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::Io(path.clone(), error))
+}
+
+fn read_policy(path: &PathBuf) -> Result<Policy, Failure> {
+    let bytes = read(path)?;
+    // The proxy takes no configuration at all for the default policy; an empty file is rather a mistake.
+    let bytes = if bytes.is_empty() { b" ".to_vec() } else { bytes };
+    Policy::parse(&bytes).map_err(|errors| Failure::Policy(path.clone(), errors))
+}

@@ -1,0 +1,91 @@
+//! `sekisho replay`
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use sekisho::decision::{Action, Decision};
+use sekisho::http::path::is_inbox_delivery;
+use sekisho::policy::Policy;
+use serde_json::{Value, json};
+
+use super::source::{Delivery, deliveries};
+use super::{Failure, print, read_policy};
+
+/// Decides about each delivery in the paths and prints one JSON line for each.
+pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let arguments = parse(args)?;
+    let policy = match &arguments.policy {
+        Some(path) => read_policy(path)?,
+        None => Policy::parse(b"").map_err(|errors| Failure::Policy(PathBuf::from("default policy"), errors))?,
+    };
+    for path in &arguments.paths {
+        let mut lines = String::new();
+        for delivery in deliveries(path)? {
+            let _ = writeln!(lines, "{}", replay(&policy, &delivery));
+        }
+        print(&lines)?;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Arguments {
+    policy: Option<PathBuf>,
+    paths: Vec<PathBuf>,
+}
+
+fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Arguments, Failure> {
+    let mut arguments = Arguments::default();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| Failure::Usage(format!("{} needs a value", arg.display())));
+        match arg.to_str() {
+            Some("--policy") => arguments.policy = Some(value()?.into()),
+            // Which instance and what time it is: taken now so that scripts stay the same, used by no rule of this version.
+            Some("--host") => drop(value()?),
+            Some("--now") => check_rfc3339(&value()?.to_string_lossy())?,
+            Some(option) if option.starts_with("--") => return Err(Failure::Usage(format!("unknown option {option}"))),
+            _ => arguments.paths.push(arg.into()),
+        }
+    }
+    if arguments.paths.is_empty() {
+        return Err(Failure::Usage("replay needs a file or folder".to_owned()));
+    }
+    Ok(arguments)
+}
+
+/// Whether this looks like an RFC 3339 time, such as `2026-11-22T14:00:00Z`.
+fn check_rfc3339(time: &str) -> Result<(), Failure> {
+    let form = "dddd-dd-ddTdd:dd:dd";
+    let fits =
+        |(pattern, c): (char, char)| if pattern == 'd' { c.is_ascii_digit() } else { c.eq_ignore_ascii_case(&pattern) };
+    let zone = time.get(form.len()..).unwrap_or_default();
+    let zoned = zone.ends_with(['Z', 'z']) || zone.contains(['+', '-']);
+    if zoned && form.chars().zip(time.chars()).all(fits) {
+        Ok(())
+    } else {
+        Err(Failure::Usage(format!("--now: {time} is no RFC 3339 time such as 2026-11-22T14:00:00Z")))
+    }
+}
+
+fn replay(policy: &Policy, delivery: &Delivery) -> Value {
+    let is_delivery = delivery
+        .request_line
+        .as_ref()
+        .is_none_or(|(method, target)| is_inbox_delivery(method.as_bytes(), target.as_bytes()));
+    let decision = if is_delivery { policy.inbox.decide(&delivery.head, &delivery.body) } else { Decision::default() };
+    let refusal = decision.refusal.as_ref();
+    let status = refusal.map(|refusal| match refusal.action {
+        Action::Drop => 202,
+        Action::Reject => refusal.status,
+    });
+    json!({
+        "source": delivery.source,
+        "verdict": decision.verdict().as_str(),
+        // The status of what is accepted is the origin server's to choose.
+        "status": status,
+        "rule": decision.rule(),
+        "shadow": decision.shadow,
+        "reason": refusal.map(|refusal| format!("{} {}", refusal.finding.place, refusal.finding.reason)),
+    })
+}

@@ -1,0 +1,106 @@
+//! What is decided about a request, and why.
+
+use std::borrow::Cow;
+
+/// What a rule does when it fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing: it is not evaluated.
+    Off,
+    /// It is counted and logged, never acted on.
+    Shadow,
+    /// It decides.
+    Enforce,
+}
+
+/// How a rule in enforce mode answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// 202, and the activity goes no further. The sender takes it as delivered and does not come back.
+    Drop,
+    /// A 4xx status with the rule's id, which delivering servers take as final.
+    Reject,
+}
+
+/// The outcome for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The request goes to the origin server unchanged.
+    Accept,
+    /// See [`Action::Drop`].
+    Drop,
+    /// See [`Action::Reject`].
+    Reject,
+}
+
+impl Verdict {
+    /// The verdict's name in logs, metrics and `sekisho replay`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Drop => "drop",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+/// Why a rule fires: where, and a reason from a fixed set. Never text from the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The property, field or part of the request, such as `object.attributedTo`.
+    pub place: Cow<'static, str>,
+    /// What is wrong with it.
+    pub reason: Cow<'static, str>,
+}
+
+impl Finding {
+    /// A finding about `place`.
+    pub fn new(place: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { place: place.into(), reason: reason.into() }
+    }
+}
+
+/// The rule that decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule's stable id.
+    pub rule: &'static str,
+    /// The status of its rejection, 4xx.
+    pub status: u16,
+    /// Whether it drops or rejects.
+    pub action: Action,
+    /// Why.
+    pub finding: Finding,
+}
+
+/// What is decided about one request, and all that a log may say about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// The rule that refused the request; none when it is accepted.
+    pub refusal: Option<Refusal>,
+    /// Ids of the rules in shadow mode that would have refused it, in order, each once.
+    pub shadow: Vec<&'static str>,
+    /// The id of the actor, when it is a well-formed URL of at most [`MAX_LOGGED_ACTOR_BYTES`].
+    pub actor: Option<String>,
+    /// The type of the activity, from a fixed set.
+    pub verb: Option<&'static str>,
+}
+
+/// Longer actor ids are not logged.
+pub const MAX_LOGGED_ACTOR_BYTES: usize = 256;
+
+impl Decision {
+    /// The verdict.
+    pub fn verdict(&self) -> Verdict {
+        match self.refusal.as_ref().map(|refusal| refusal.action) {
+            None => Verdict::Accept,
+            Some(Action::Drop) => Verdict::Drop,
+            Some(Action::Reject) => Verdict::Reject,
+        }
+    }
+
+    /// The id of the rule that decided.
+    pub fn rule(&self) -> Option<&'static str> {
+        self.refusal.as_ref().map(|refusal| refusal.rule)
+    }
+}

@@ -1,0 +1,168 @@
+//! The calls to the host (proxy-wasm ABI 0.2), in bytes, with every status a value.
+//!
+//! The SDK's own wrappers panic on statuses that they do not expect, and a panic is a trap that takes the whole VM with it; attackers and
+//! hosts other than Envoy can cause such statuses. The SDK still does the other direction: the callbacks and the allocator.
+#![allow(unsafe_code, reason = "the host is reached through extern functions")]
+
+use std::ptr;
+
+/// The status of a call. Hosts return numbers that the specification does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status(u32);
+
+impl Status {
+    const OK: Self = Self(0);
+    /// There is no such thing.
+    pub const NOT_FOUND: Self = Self(1);
+
+    fn done(self) -> Result<(), Self> {
+        if self == Self::OK { Ok(()) } else { Err(self) }
+    }
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
+    fn proxy_get_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> u32;
+    fn proxy_get_buffer_bytes(buffer: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *mut u8, value_size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+}
+
+/// The severity of a line in the host's log.
+#[derive(Clone, Copy, Debug)]
+pub enum Level {
+    /// For the record.
+    Info = 2,
+    /// Somebody has to act.
+    Error = 4,
+}
+
+/// The bodies that can be read.
+const REQUEST_BODY: u32 = 0;
+const PLUGIN_CONFIGURATION: u32 = 7;
+const REQUEST_HEADERS: u32 = 0;
+const COUNTER: u32 = 0;
+const NO_GRPC_STATUS: i32 = -1;
+
+/// Writes a line to the host's log. A host that cannot log has nowhere to say so.
+pub fn log(level: Level, message: &str) {
+    // SAFETY: the host reads `len` bytes of a live string.
+    let _status = unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) };
+}
+
+/// The value of a request field, or of a pseudo-field such as `:path`.
+pub fn request_header(name: &str) -> Option<Vec<u8>> {
+    let read = |data: *mut *mut u8, size: *mut usize| {
+        // SAFETY: the name is live; the host writes one pointer and one size.
+        unsafe { proxy_get_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), data, size) }
+    };
+    take(read).ok().flatten()
+}
+
+/// All of the request body that is held.
+pub fn request_body() -> Result<Option<Vec<u8>>, Status> {
+    buffer(REQUEST_BODY)
+}
+
+/// The configuration of the plugin.
+pub fn plugin_configuration() -> Result<Option<Vec<u8>>, Status> {
+    buffer(PLUGIN_CONFIGURATION)
+}
+
+fn buffer(kind: u32) -> Result<Option<Vec<u8>>, Status> {
+    // SAFETY: the host writes one pointer and one size.
+    take(|data, size| unsafe { proxy_get_buffer_bytes(kind, 0, usize::MAX, data, size) })
+}
+
+/// A property of the host. The parts of its path are separated by NUL.
+pub fn property(path: &[u8]) -> Result<Option<Vec<u8>>, Status> {
+    let read = |data: *mut *mut u8, size: *mut usize| {
+        // SAFETY: the path is live; the host writes one pointer and one size.
+        unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) }
+    };
+    take(read)
+}
+
+/// Sets a property of the host. The parts of its path are separated by NUL.
+pub fn set_property(path: &[u8], value: &[u8]) -> Result<(), Status> {
+    // SAFETY: the host reads two live slices.
+    Status(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) }).done()
+}
+
+/// Answers the request in place of the origin server. `fields` is the output of [`fields`].
+pub fn send_local_response(status: u16, details: &str, fields: &[u8], body: &[u8]) -> Result<(), Status> {
+    // SAFETY: the host reads three live slices.
+    let status = unsafe {
+        proxy_send_local_response(
+            u32::from(status),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            fields.as_ptr(),
+            fields.len(),
+            NO_GRPC_STATUS,
+        )
+    };
+    Status(status).done()
+}
+
+/// Fields in the ABI's form: the number of pairs, the lengths of each, then each name and value ended by NUL.
+pub fn fields(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = number(pairs.len()).to_vec();
+    for (name, value) in pairs {
+        bytes.extend(number(name.len()));
+        bytes.extend(number(value.len()));
+    }
+    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend(text.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// Defines a counter. Defining one of the same name again gives the same counter.
+pub fn define_counter(name: &str) -> Result<u32, Status> {
+    let mut id = 0;
+    // SAFETY: the host reads a live string and writes one number.
+    Status(unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &mut id) }).done().map(|()| id)
+}
+
+/// Adds one to a counter.
+pub fn increment(counter: u32) -> Result<(), Status> {
+    // SAFETY: only numbers are passed.
+    Status(unsafe { proxy_increment_metric(counter, 1) }).done()
+}
+
+/// Makes a call that returns bytes, and takes them over.
+fn take(read: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Vec<u8>>, Status> {
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    match Status(read(&mut data, &mut size)).done() {
+        Err(Status::NOT_FOUND) => Ok(None),
+        Err(status) => Err(status),
+        Ok(()) if data.is_null() => Ok(None),
+        // SAFETY: the host got this memory from the SDK's `proxy_on_memory_allocate`, which leaks a `Vec<u8>` of exactly
+        // `size` bytes, and hands it over with this call.
+        Ok(()) => Ok(Some(unsafe { Vec::from_raw_parts(data, size, size) })),
+    }
+}

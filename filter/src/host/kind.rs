@@ -1,0 +1,60 @@
+//! Which proxy this is. Envoy and nginx want opposite things of a paused request.
+
+use super::abi::{self, Status};
+
+/// A proxy that runs proxy-wasm modules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Envoy: a body is held back by pausing in the headers callback.
+    #[default]
+    Envoy,
+    /// nginx with ngx_wasm_module: the body arrives whole, and a pause in the headers callback never ends.
+    Nginx,
+}
+
+impl Kind {
+    /// Asks the host, outside of any request. Envoy does not find the property; nginx answers an internal failure there, and
+    /// its value within a request. Tried with Envoy 1.40 and nginx 1.29 (other names than dotted ones crash nginx).
+    pub fn detect() -> Self {
+        match abi::property(b"ngx\0pid") {
+            Err(Status::NOT_FOUND) | Ok(None) => Self::Envoy,
+            _ => Self::Nginx,
+        }
+    }
+
+    /// The path of the property that carries a field of the decision to the access log: filter state in Envoy, a variable
+    /// declared by `set` in nginx.
+    pub fn log_property(self, field: LogField) -> &'static [u8] {
+        match (self, field) {
+            (Self::Envoy, LogField::Verdict) => b"sekisho.verdict",
+            (Self::Envoy, LogField::Rule) => b"sekisho.rule",
+            (Self::Envoy, LogField::Reason) => b"sekisho.reason",
+            (Self::Envoy, LogField::Shadow) => b"sekisho.shadow",
+            (Self::Envoy, LogField::Actor) => b"sekisho.actor",
+            (Self::Envoy, LogField::Type) => b"sekisho.type",
+            (Self::Nginx, LogField::Verdict) => b"ngx\0sekisho_verdict",
+            (Self::Nginx, LogField::Rule) => b"ngx\0sekisho_rule",
+            (Self::Nginx, LogField::Reason) => b"ngx\0sekisho_reason",
+            (Self::Nginx, LogField::Shadow) => b"ngx\0sekisho_shadow",
+            (Self::Nginx, LogField::Actor) => b"ngx\0sekisho_actor",
+            (Self::Nginx, LogField::Type) => b"ngx\0sekisho_type",
+        }
+    }
+}
+
+/// What the access log may say about a delivery.
+#[derive(Clone, Copy, Debug)]
+pub enum LogField {
+    /// `accept`, `drop` or `reject`.
+    Verdict,
+    /// The id of the rule that decided.
+    Rule,
+    /// Where and why it fired.
+    Reason,
+    /// The ids of the rules in shadow that would have, separated by commas.
+    Shadow,
+    /// The id of the actor.
+    Actor,
+    /// The type of the activity.
+    Type,
+}

@@ -1,0 +1,16 @@
+//! Sekisho (関所, the checkpoint): what stands between the Fediverse and the server behind it.
+//!
+//! The core is pure; `host` alone knows proxy-wasm. `DESIGN.md` beside this crate is the map.
+
+pub mod activitypub;
+pub mod answer;
+pub mod decision;
+#[cfg(target_arch = "wasm32")]
+mod host;
+pub mod http;
+pub mod inbox;
+pub mod json;
+pub mod policy;
+pub mod registry;
+pub mod rules;
+mod text;

@@ -1,0 +1,163 @@
+//! The one list of rules. The JSON Schema, the documentation, the policy's keys and the order of evaluation come from here.
+
+use std::fmt;
+
+use crate::activitypub::Activity;
+use crate::decision::{Action, Finding, Mode};
+use crate::http::RequestHead;
+use crate::http::signer::Signer;
+use crate::policy::Reader;
+use crate::rules;
+
+/// The sections of the policy that this version knows.
+pub const SECTIONS: &[&str] = &["inbox"];
+
+/// All rules, in the order of evaluation.
+pub const RULES: &[Rule] = &[
+    rules::inbox_content_type::RULE,
+    rules::inbox_content_encoding::RULE,
+    rules::inbox_size::RULE,
+    rules::inbox_json::RULE,
+    rules::inbox_type::RULE,
+    rules::inbox_shape::RULE,
+    rules::inbox_ld::RULE,
+    rules::inbox_collection::RULE,
+    rules::inbox_origin::RULE,
+    rules::inbox_owner::RULE,
+    rules::inbox_announce::RULE,
+    rules::inbox_accept::RULE,
+    rules::inbox_move::RULE,
+    rules::inbox_relay::RULE,
+    rules::inbox_reaction::RULE,
+    rules::inbox_mentions::RULE,
+    rules::inbox_recipients::RULE,
+    rules::inbox_keywords::RULE,
+];
+
+/// A rule, before a policy configures it.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its stable id, which is also its path in the policy: `section.name`.
+    pub id: &'static str,
+    /// What it looks at.
+    pub phase: Phase,
+    /// The status of a rejection, 4xx.
+    pub status: u16,
+    /// The mode when the policy names none.
+    pub mode: Mode,
+    /// The action when the policy names none; `None` where only a rejection makes sense.
+    pub action: Option<Action>,
+    /// What it refuses, to follow the word "refuses".
+    pub summary: &'static str,
+    /// What a request must fulfil: "allowed if any (or all) of these hold", and a caveat where there is one.
+    pub doc: &'static str,
+    /// Where the rule comes from.
+    pub specification: &'static str,
+    /// Reads its own fields and makes the check.
+    pub compile: fn(&mut Reader<'_>) -> Check,
+}
+
+impl Rule {
+    /// The section of the policy that it belongs to.
+    pub fn section(&self) -> &'static str {
+        self.id.split_once('.').map_or(self.id, |(section, _)| section)
+    }
+
+    /// Its key within its section.
+    pub fn name(&self) -> &'static str {
+        self.id.split_once('.').map_or(self.id, |(_, name)| name)
+    }
+
+    /// The anchor of its heading in `RULES.md`.
+    pub fn anchor(&self) -> String {
+        self.id.replace('.', "")
+    }
+}
+
+/// What a rule looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The request's head, before any of the body is held.
+    Head,
+    /// The body as bytes.
+    Body,
+    /// The activity that the body holds.
+    Activity,
+}
+
+impl Phase {
+    /// The phase in the words of the documentation.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "request head",
+            Self::Body => "body",
+            Self::Activity => "activity",
+        }
+    }
+}
+
+/// A pure function of the head.
+pub type HeadCheck = Box<dyn Fn(&RequestHead) -> Option<Finding>>;
+
+/// A pure function of an activity and its signer.
+pub type ActivityCheck = Box<dyn Fn(&Subject<'_>) -> Option<Finding>>;
+
+/// A configured rule: what it looks at, and how.
+pub enum Check {
+    /// Looks at the head.
+    Head(HeadCheck),
+    /// Bounds the size of the body, in bytes; announced sizes are judged with the head.
+    Size(usize),
+    /// Has no check of its own: it is what the reader of the body reports its errors under.
+    Reading,
+    /// Looks at the activity, or at each activity of a bundle.
+    Activity(ActivityCheck),
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Head(_) => "Head",
+            Self::Size(_) => "Size",
+            Self::Reading => "Reading",
+            Self::Activity(_) => "Activity",
+        })
+    }
+}
+
+/// An activity and who sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The activity.
+    pub activity: &'a Activity<'a>,
+    /// Who says that they signed the request.
+    pub signer: &'a Signer,
+}
+
+/// A rule as the policy configures it.
+#[derive(Debug)]
+pub struct ActiveRule {
+    /// The rule.
+    pub rule: &'static Rule,
+    /// Its mode.
+    pub mode: Mode,
+    /// What it does in enforce mode.
+    pub action: Action,
+    /// Its check.
+    pub check: Check,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_documented_and_in_a_known_section() {
+        for (index, rule) in RULES.iter().enumerate() {
+            assert!(SECTIONS.contains(&rule.section()), "{}", rule.id);
+            assert!(RULES.iter().take(index).all(|other| other.id != rule.id), "{} twice", rule.id);
+            assert!((400..500).contains(&rule.status), "{} must be final for the sender", rule.id);
+            assert!(!rule.summary.is_empty() && !rule.doc.is_empty() && !rule.specification.is_empty(), "{}", rule.id);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! `inbox.origin`
+
+use crate::activitypub::activity::{Activity, Reference};
+use crate::activitypub::{Scheme, UrlError, is_public, node, verb};
+use crate::decision::{Action, Finding, Mode};
+use crate::json::{Json, Object};
+use crate::registry::{Check, Phase, Rule};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "inbox.origin",
+    phase: Phase::Activity,
+    status: 403,
+    mode: Mode::Enforce,
+    action: Some(Action::Reject),
+    summary: "ids, actors, owners and references that are not plain `https` URLs of public hosts",
+    doc: "
+A delivery is allowed if all of these hold for every URL that says who or what it is about:
+
+1. it is `https://`, then a host in its normal form (lower case, or the Unicode form of its IDNA name), without userinfo, control characters,
+   backslashes, or a second fragment;
+2. the host is a public name: no IP literal, no name without a dot, nothing under `localhost`, `local`, `internal`, `lan`, `home.arpa` and the like;
+3. the port is 443, or the policy allows it;
+4. an actor or owner has no fragment.
+
+This holds for the ids of the activity and of what it creates, updates, deletes, undoes, adds or announces, for actors and owners, `inReplyTo` and quotes.
+What a server only looks up in its own database (the object of a Like or Follow) and mere addressing (`to`, `cc`, mentions) may be `http`,
+but no trick and no private host. Replies to and addresses in other schemes (`tag:`, `acct:`, `did:`) are let through: nobody connects to them.
+
+`allow_http` is for test hosts: it also allows private hosts, at any port. Never set it on a public server.",
+    specification: "FEP-fe34, WHATWG URL, RFC 6761, RFC 6762, RFC 8375",
+    compile: |reader| {
+        let allow_http = reader.boolean("allow_http", false, "allow `http` ids, and private hosts at any port: for tests only");
+        let allowed_ports = reader.integers("allowed_ports", 64, 1..=65_535, "ports allowed beside the default of the scheme");
+        let rule = Origins {
+            allow_http,
+            allowed_ports: allowed_ports.into_iter().filter_map(|port| u16::try_from(port).ok()).collect(),
+        };
+        Check::Activity(Box::new(move |subject| rule.check(subject.activity)))
+    },
+};
+
+struct Origins {
+    allow_http: bool,
+    allowed_ports: Vec<u16>,
+}
+
+/// What a server does with a reference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// It decides who may do what.
+    Owner,
+    /// It names a thing that is stored or fetched under this id.
+    Id,
+    /// It is fetched, if it is something that can be fetched.
+    Fetch,
+    /// It is compared with what is known already.
+    Lookup,
+}
+
+const QUOTES: [&str; 5] = ["inReplyTo", "quote", "quoteUrl", "quoteUri", "_misskey_quote"];
+const ADDRESSING: [&str; 5] = ["to", "cc", "bto", "bcc", "audience"];
+
+impl Origins {
+    fn check(&self, activity: &Activity<'_>) -> Option<Finding> {
+        let judge = |place: &str, reference: &Reference<'_>, usage| {
+            let fault = self.fault(reference, usage)?;
+            Some(Finding::new(place.to_owned(), fault))
+        };
+        let id = activity.id.as_ref().and_then(|id| judge("id", id, Use::Id));
+        id.or_else(|| judge("actor", &activity.actor, Use::Owner))
+            .or_else(|| {
+                let (objects, targets) = (activity.objects.iter(), activity.targets.iter());
+                let objects = objects.map(|object| ("object", object, object_use(activity)));
+                let mut entities = objects.chain(targets.map(|target| ("target", target, Use::Id)));
+                entities.find_map(|(place, entity, usage)| {
+                    let id = entity.id.as_ref().and_then(|id| judge(place, id, usage));
+                    id.or_else(|| {
+                        let mut owners = entity.owners.iter();
+                        owners.find_map(|(key, owner)| judge(&format!("{place}.{key}"), owner, Use::Owner))
+                    })
+                })
+            })
+            .or_else(|| {
+                let embedded = activity.objects.iter().filter_map(|object| object.node);
+                let nodes = embedded.map(|node| ("object.", node));
+                let mut nodes = std::iter::once(("", activity.node)).chain(nodes);
+                nodes.find_map(|(place, node)| self.check_references(place, node))
+            })
+    }
+
+    fn check_references(&self, place: &str, node: &Object<'_>) -> Option<Finding> {
+        let judge = |key: &str, raw: &str, usage| {
+            let fault = self.fault(&Reference::new(raw), usage)?;
+            Some(Finding::new(format!("{place}{key}"), fault))
+        };
+        let judge_ids = |keys: &[&str], usage| {
+            let mut ids = keys.iter().flat_map(|key| node::ids(node, key).map(move |raw| (*key, raw)));
+            ids.find_map(|(key, raw)| judge(key, raw, usage))
+        };
+        let mut mentions = node::objects(node, "tag").filter(|tag| verb::has_type(tag, "Mention"));
+        judge_ids(&QUOTES, Use::Fetch).or_else(|| judge_ids(&ADDRESSING, Use::Lookup)).or_else(|| {
+            mentions.find_map(|mention| {
+                let href = mention.get("href").and_then(Json::as_str)?;
+                judge("tag.href", href, Use::Lookup)
+            })
+        })
+    }
+
+    fn fault(&self, reference: &Reference<'_>, usage: Use) -> Option<&'static str> {
+        if usage == Use::Owner && reference.raw.contains('#') {
+            return Some("has a fragment");
+        }
+        let origin = match &reference.origin {
+            Ok(origin) => origin,
+            Err(error) => {
+                let inert = matches!(usage, Use::Fetch | Use::Lookup)
+                    && (is_public(reference.raw) || (*error == UrlError::Scheme && !is_web(reference.raw)));
+                return (!inert).then_some(error.as_str());
+            }
+        };
+        if origin.scheme == Scheme::Http && !self.allow_http && usage != Use::Lookup {
+            return Some("is not https");
+        }
+        let private = origin.host.is_private();
+        if private && !self.allow_http {
+            return Some("is not on a public host");
+        }
+        let usual_port = origin.port == origin.scheme.default_port();
+        let port_allowed = usual_port || private || self.allowed_ports.contains(&origin.port);
+        (!port_allowed).then_some("is on a port that is not allowed")
+    }
+}
+
+/// What a server does with the object of an activity, going by its type.
+fn object_use(activity: &Activity<'_>) -> Use {
+    use crate::activitypub::Verb;
+    match activity.verb {
+        Verb::Follow
+        | Verb::Block
+        | Verb::Ignore
+        | Verb::Like
+        | Verb::Dislike
+        | Verb::EmojiReact
+        | Verb::EmojiReaction
+        | Verb::Flag
+        | Verb::Join
+        | Verb::Leave
+        | Verb::Listen
+        | Verb::Read
+        | Verb::View
+        | Verb::Accept
+        | Verb::Reject
+        | Verb::TentativeAccept
+        | Verb::TentativeReject => Use::Lookup,
+        _ => Use::Id,
+    }
+}
+
+/// Whether some parser would take the text for a web URL after all.
+fn is_web(raw: &str) -> bool {
+    let raw = raw.trim_start_matches(|c: char| c <= ' ');
+    raw.starts_with(['/', '\\']) || raw.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing::{accepts, refuses};
+
+    const TEST_HOSTS: &str = r#"{"inbox":{"origin":{"allow_http":true,"allowed_ports":[8080]}}}"#;
+
+    fn create(id: &str, more: &str) -> String {
+        format!(
+            r#"{{"type":"Create","id":"https://a.example/1","actor":"https://a.example/u","object":{{"id":"{id}","type":"Note"{more}}}}}"#
+        )
+    }
+
+    #[test]
+    fn real_ids_are_allowed() {
+        accepts("", &create("https://a.example/2", ""));
+        accepts("", &create("https://a.example/2", r#","inReplyTo":null,"to":["as:Public","Public"],"cc":"acct:a@b""#));
+        accepts(
+            "",
+            &create("https://a.example/2", r#","inReplyTo":"tag:a.example,2001:1","quoteUrl":"at://did:plc:x/y/z""#),
+        );
+        accepts(
+            "",
+            &create(
+                "https://a.example/2",
+                r#","cc":["http://b.example/u"],"tag":[{"type":"Mention","href":"http://b.example/u"}]"#,
+            ),
+        );
+        let like = r#"{"type":"Like","id":"https://a.example/1#like","actor":"https://a.example/u","object":"http://b.example/2"}"#;
+        accepts("", like);
+    }
+
+    #[test]
+    fn tricks_are_refused_wherever_they_stand() {
+        let tricks = [
+            "http://a.example/2",
+            "https://a.example@b.example/",
+            "https://127.0.0.1/2",
+            "https://[::1]/2",
+            "https://db/2",
+            "https://a.local/2",
+            "https://a.example:8443/2",
+            "HTTPS://a.example/2",
+            "https://A.example/2",
+            "https:a.example/2",
+            "https://a.example\\\\@b.example",
+            "ftp://a.example/2",
+            "",
+            "2",
+        ];
+        for id in tricks {
+            refuses("", "inbox.origin", "object", &create(id, ""));
+        }
+        for (place, more) in [
+            ("object.attributedTo", r#","attributedTo":"https://a.example/u#x""#),
+            ("object.attributedTo", r#","attributedTo":["https://a.example/u","http://a.example/u"]"#),
+            ("object.inReplyTo", r#","inReplyTo":"http://b.example/2""#),
+            ("object.inReplyTo", r#","inReplyTo":"https:/b.example/2""#),
+            ("object.inReplyTo", r#","inReplyTo":{"id":"https://10.0.0.1/2"}"#),
+            ("object._misskey_quote", r#","_misskey_quote":"https://metadata.internal/""#),
+            ("object.to", r#","to":["as:Public","https://169.254.169.254/"]"#),
+            ("object.tag.href", r#","tag":{"type":"Mention","href":"http://localhost:6379/"}"#),
+        ] {
+            refuses("", "inbox.origin", place, &create("https://a.example/2", more));
+        }
+        let announce = r#"{"type":"Announce","id":"https://a.example/1","actor":"https://a.example/u","object":"http://b.example/2"}"#;
+        refuses("", "inbox.origin", "object", announce);
+        refuses("", "inbox.origin", "actor", &announce.replace("a.example/u", "a.example/u#x"));
+        refuses("", "inbox.origin", "id", &announce.replace("https://a.example/1", "http://a.example/1"));
+    }
+
+    #[test]
+    fn test_hosts_are_allowed_where_the_policy_says_so() {
+        for id in ["http://a.example/2", "http://a.example:8080/2"] {
+            let own = create(id, "").replace("https://a.example/1", id).replace("https://a.example/u", id);
+            accepts(TEST_HOSTS, &own);
+            refuses("", "inbox.origin", "id", &own);
+        }
+        for host in ["http://localhost:47301", "https://mastodon.local", "http://127.0.2.1:9999", "https://inst"] {
+            let own = create("https://a.example/2", "").replace("https://a.example", host);
+            accepts(TEST_HOSTS, &own);
+            refuses("", "inbox.origin", "id", &own);
+        }
+        let odd_port = create("https://a.example/2", "").replace("https://a.example", "https://a.example:9999");
+        refuses(TEST_HOSTS, "inbox.origin", "id", &odd_port);
+    }
+}

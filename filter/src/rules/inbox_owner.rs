@@ -1,0 +1,208 @@
+//! `inbox.owner`
+
+use crate::activitypub::activity::{Activity, Entity, Reference};
+use crate::activitypub::{Verb, node};
+use crate::decision::{Action, Finding, Mode};
+use crate::json::Json;
+use crate::registry::{Check, Phase, Rule};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "inbox.owner",
+    phase: Phase::Activity,
+    status: 403,
+    mode: Mode::Enforce,
+    action: Some(Action::Reject),
+    summary: "activities about what their actor does not own",
+    doc: "
+Origin is scheme, host and port. A delivery is allowed if all of these hold:
+
+1. the activity's `id` has the origin of its `actor`;
+2. what a Create, Update, Delete or Undo is about, whether embedded or named by its id, has the origin of the actor, and so has everyone it names in
+   `attributedTo`, `actor`, `owner` or `controller`; an embedded object without id belongs to the actor;
+3. an embedded actor has its `inbox`, `outbox`, `followers`, `following` and `publicKey` on its own origin;
+4. the `target` of an Add or Remove has the origin of the actor; without a target, its object has.
+
+Announce, Like, Follow, Block, Flag and all others may be about foreign objects.
+
+`group_moderation` makes an exception for software with groups (Lemmy, PieFed, Mbin): a Delete, Add or Remove that names a group in `audience`, and what it is about
+by id only, may come from a moderator on another server. The server behind has to check that the actor is one. Leave it off in front of Misskey.",
+    specification: "FEP-fe34, ActivityPub sections 7.2 to 7.4; GHSA-m2gq-69fp-6hv4, CVE-2024-52591, CVE-2024-52592, CVE-2024-37903",
+    compile: |reader| {
+        let group_moderation = reader.boolean("group_moderation", false, "allow moderators of groups on other servers");
+        Check::Activity(Box::new(move |subject| check(subject.activity, group_moderation)))
+    },
+};
+
+const FOREIGN: &str = "is not on the actor's origin";
+
+fn check(activity: &Activity<'_>, group_moderation: bool) -> Option<Finding> {
+    let actor = &activity.actor;
+    if activity.id.as_ref().is_some_and(|id| !id.same_origin(actor)) {
+        return Some(Finding::new("id", FOREIGN));
+    }
+    let excepted = |entities: &[Entity<'_>]| group_moderation && is_group_moderation(activity, entities);
+    let (place, owned) = match activity.verb {
+        Verb::Create | Verb::Update | Verb::Delete | Verb::Undo => ("object", &activity.objects),
+        Verb::Add | Verb::Remove if activity.targets.is_empty() => ("object", &activity.objects),
+        Verb::Add | Verb::Remove => ("target", &activity.targets),
+        _ => return None,
+    };
+    if excepted(owned) {
+        return None;
+    }
+    owned.iter().find_map(|entity| check_entity(place, entity, actor))
+}
+
+fn check_entity(place: &str, entity: &Entity<'_>, actor: &Reference<'_>) -> Option<Finding> {
+    if entity.id.as_ref().is_some_and(|id| !id.same_origin(actor)) {
+        return Some(Finding::new(place.to_owned(), FOREIGN));
+    }
+    let mut owners = entity.owners.iter();
+    if let Some((key, _)) = owners.find(|(_, owner)| !owner.same_origin(actor)) {
+        return Some(Finding::new(format!("{place}.{key}"), FOREIGN));
+    }
+    let embedded = entity.node.filter(|_| entity.verb == Some(Verb::Actor))?;
+    let collections = ["inbox", "outbox", "followers", "following"].into_iter();
+    let mut ids = collections.flat_map(|key| node::ids(embedded, key).map(move |id| (key, id)));
+    let keys = node::objects(embedded, "publicKey");
+    let mut keys =
+        keys.flat_map(|key| ["id", "owner"].into_iter().filter_map(|name| key.get(name).and_then(Json::as_str)));
+    let foreign = |id: &str| !Reference::new(id).same_origin(actor);
+    ids.find(|(_, id)| foreign(id))
+        .map(|(key, _)| key)
+        .or_else(|| keys.any(foreign).then_some("publicKey"))
+        .map(|key| Finding::new(format!("{place}.{key}"), FOREIGN))
+}
+
+/// Whether the activity is a moderator's: about things named only by id, in a group that it names.
+fn is_group_moderation(activity: &Activity<'_>, entities: &[Entity<'_>]) -> bool {
+    matches!(activity.verb, Verb::Delete | Verb::Add | Verb::Remove)
+        && entities.iter().all(|entity| entity.node.is_none())
+        && node::ids(activity.node, "audience").next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing::{accepts, decide, refuses};
+
+    fn activity(kind: &str, rest: &str) -> String {
+        format!(r#"{{"type":"{kind}","id":"https://a.example/1","actor":"https://a.example/u",{rest}}}"#)
+    }
+
+    #[test]
+    fn actors_speak_for_their_own_origin() {
+        for kind in ["Create", "Update", "Delete", "Undo"] {
+            for own in [
+                r#""object":"https://a.example/2""#,
+                r#""object":{"id":"https://a.example/2","attributedTo":"https://a.example/u"}"#,
+                r#""object":{"content":"x"}"#,
+                r#""object":{"id":"https://a.example/2","attributedTo":[{"type":"Person","id":"https://a.example/u"},{"type":"Group","id":"https://a.example/c"}]}"#,
+                r#""object":["https://a.example/2","https://a.example/3"]"#,
+                r#""object":{"id":"https://a.example/2","type":"Announce","actor":"https://a.example/u","object":"https://b.example/3"}"#,
+            ] {
+                accepts("", &activity(kind, own));
+            }
+            for (place, foreign) in [
+                ("object", r#""object":"https://b.example/2""#),
+                ("object", r#""object":["https://a.example/2","https://b.example/3"]"#),
+                ("object", r#""object":{"id":"https://b.example/2","attributedTo":"https://a.example/u"}"#),
+                ("object", r#""object":{"id":"https://a.example.b.example/2"}"#),
+                (
+                    "object.attributedTo",
+                    r#""object":{"id":"https://a.example/2","attributedTo":"https://b.example/u"}"#,
+                ),
+                (
+                    "object.attributedTo",
+                    r#""object":{"attributedTo":["https://a.example/u",{"id":"https://b.example/u"}]}"#,
+                ),
+                ("object.actor", r#""object":{"type":"Like","actor":"https://b.example/u"}"#),
+                ("object.owner", r#""object":{"type":"Key","owner":"https://b.example/u"}"#),
+            ] {
+                refuses("", "inbox.owner", place, &activity(kind, foreign));
+            }
+        }
+        for kind in ["Announce", "Like", "Follow", "Block", "Flag", "View"] {
+            accepts("", &activity(kind, r#""object":"https://b.example/2""#));
+        }
+        let other_id = activity("Like", r#""object":"https://b.example/2""#).replace("a.example/1", "b.example/1");
+        refuses("", "inbox.owner", "id", &other_id);
+    }
+
+    #[test]
+    fn another_port_is_another_origin() {
+        let policy = r#"{"inbox":{"origin":{"allowed_ports":[8443]}}}"#;
+        refuses(policy, "inbox.owner", "object", &activity("Delete", r#""object":"https://a.example:8443/2""#));
+    }
+
+    #[test]
+    fn an_embedded_actor_keeps_its_endpoints_at_home() {
+        let person = |more: &str| {
+            activity(
+                "Update",
+                &format!(
+                    r#""object":{{"id":"https://a.example/u","type":"Person","inbox":"https://a.example/i",{more}}}"#
+                ),
+            )
+        };
+        accepts("", &person(r#""publicKey":{"id":"https://a.example/u#k","owner":"https://a.example/u"}"#));
+        refuses(
+            "",
+            "inbox.owner",
+            "object.publicKey",
+            &person(r#""publicKey":{"id":"https://a.example/u#k","owner":"https://b.example/u"}"#),
+        );
+        refuses("", "inbox.owner", "object.outbox", &person(r#""outbox":"https://b.example/o""#));
+    }
+
+    #[test]
+    fn a_collection_is_changed_by_its_owner() {
+        accepts("", &activity("Add", r#""object":"https://b.example/2","target":"https://a.example/featured""#));
+        refuses(
+            "",
+            "inbox.owner",
+            "target",
+            &activity("Add", r#""object":"https://a.example/2","target":"https://b.example/featured""#),
+        );
+        refuses(
+            "",
+            "inbox.owner",
+            "target",
+            &activity("Remove", r#""object":"https://a.example/2","target":{"id":"https://b.example/f"}"#),
+        );
+        accepts(
+            "",
+            &activity("Add", r#""object":{"id":"https://a.example/story","type":"Story","object":"bear:?u=x"}"#),
+        );
+        refuses("", "inbox.owner", "object", &activity("Add", r#""object":"https://b.example/2""#));
+    }
+
+    #[test]
+    fn moderators_of_groups_need_an_exception() {
+        let policy = r#"{"inbox":{"owner":{"group_moderation":true}}}"#;
+        let delete = activity("Delete", r#""object":"https://b.example/2","audience":"https://c.example/c/main""#);
+        refuses("", "inbox.owner", "object", &delete);
+        accepts(policy, &delete);
+        refuses(policy, "inbox.owner", "object", &activity("Delete", r#""object":"https://b.example/2""#));
+        let embedded = r#""object":{"id":"https://b.example/2","content":"x"},"audience":"https://c.example/c/main""#;
+        refuses(policy, "inbox.owner", "object", &activity("Delete", embedded));
+        refuses(
+            policy,
+            "inbox.owner",
+            "object",
+            &activity("Update", r#""object":"https://b.example/2","audience":"https://c.example/c""#),
+        );
+    }
+
+    #[test]
+    fn shadow_notes_and_goes_on() {
+        let policy = r#"{"inbox":{"owner":{"mode":"shadow"},"origin":{"mode":"shadow"}}}"#;
+        let decision = decide(policy, &activity("Delete", r#""object":"http://b.example/2""#));
+        assert_eq!((decision.rule(), &decision.shadow[..]), (None, &["inbox.origin", "inbox.owner"][..]));
+        let dropped = decide(
+            r#"{"inbox":{"owner":{"action":"drop"}}}"#,
+            &activity("Delete", r#""object":"https://b.example/2""#),
+        );
+        assert_eq!(dropped.verdict().as_str(), "drop");
+    }
+}
