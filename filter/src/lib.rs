@@ -5,7 +5,6 @@
 pub mod activitypub;
 pub mod answer;
 pub mod decision;
-#[cfg(target_arch = "wasm32")]
 mod host;
 pub mod http;
 pub mod inbox;

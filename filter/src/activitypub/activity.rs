@@ -20,8 +20,14 @@ impl<'a> Reference<'a> {
     }
 
     /// Whether both have an origin and it is the same one. What has no origin has nothing in common with anything.
+    ///
+    /// On a private host the port does not count: only tests have ids there, and test servers name theirs with and without it.
     pub fn same_origin(&self, other: &Self) -> bool {
-        matches!((&self.origin, &other.origin), (Ok(one), Ok(two)) if one == two)
+        let (Ok(one), Ok(other)) = (&self.origin, &other.origin) else {
+            return false;
+        };
+        let same_port = one.port == other.port || one.host.is_private();
+        one.scheme == other.scheme && one.host == other.host && same_port
     }
 }
 
@@ -193,6 +199,25 @@ mod tests {
                 assert!(activity.targets.is_empty());
             });
         }
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let same = |one, other| Reference::new(one).same_origin(&Reference::new(other));
+        assert!(same("https://a.example/1", "https://a.example:443/2"));
+        assert!(same("https://日本語.example/1", "https://xn--wgv71a119e.example/2"));
+        assert!(same("http://localhost/1", "http://localhost:47302/2"));
+        for other in [
+            "http://a.example/1",
+            "https://a.example:8443/1",
+            "https://b.a.example/1",
+            "https://a.example.b/1",
+            "a.example",
+            "",
+        ] {
+            assert!(!same("https://a.example/1", other), "{other}");
+        }
+        assert!(!same("", ""));
     }
 
     #[test]

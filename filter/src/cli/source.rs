@@ -70,32 +70,16 @@ fn is_request(bytes: &[u8]) -> bool {
     words.next_back().is_some_and(|version| version.starts_with(b"HTTP/")) && words.count() >= 2
 }
 
-/// A request as captured: request line, fields, blank line, body. Several fields of a name are joined, as proxies join them.
+/// A request as captured: request line, fields, blank line, body.
 fn raw_request(source: String, bytes: &[u8]) -> Delivery {
     let (head, body) = split_head(bytes);
     let head = String::from_utf8_lossy(head).into_owned();
     let mut lines = head.lines();
     let mut words = lines.next().unwrap_or_default().split(' ');
     let request_line = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-    let fields: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(':')).collect();
-    let field = |name: &str| {
-        let mut values = fields.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
-        let first = values.next()?;
-        Some(values.fold(first.to_owned(), |joined, value| format!("{joined},{value}")).into_bytes())
-    };
-    Delivery {
-        source,
-        request_line: Some(request_line),
-        head: RequestHead {
-            content_type: field("content-type"),
-            content_encoding: field("content-encoding"),
-            content_length: field("content-length"),
-            signature: field("signature"),
-            authorization: field("authorization"),
-            signature_input: field("signature-input"),
-        },
-        body: body.to_vec(),
-    }
+    let fields = lines.filter_map(|line| line.split_once(':'));
+    let fields = fields.map(|(name, value)| (name.as_bytes(), value.trim().as_bytes()));
+    Delivery { source, request_line: Some(request_line), head: RequestHead::from_fields(fields), body: body.to_vec() }
 }
 
 fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {

@@ -30,6 +30,7 @@ unsafe extern "C" {
         value: *mut *mut u8,
         value_size: *mut usize,
     ) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *mut u8, value_size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
@@ -69,13 +70,20 @@ pub fn log(level: Level, message: &str) {
     let _status = unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) };
 }
 
-/// The value of a request field, or of a pseudo-field such as `:path`.
-pub fn request_header(name: &str) -> Option<Vec<u8>> {
+/// The value of a request field, or of a pseudo-field such as `:path`; the first of several.
+pub fn request_field(name: &str) -> Result<Option<Vec<u8>>, Status> {
     let read = |data: *mut *mut u8, size: *mut usize| {
         // SAFETY: the name is live; the host writes one pointer and one size.
         unsafe { proxy_get_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), data, size) }
     };
-    take(read).ok().flatten()
+    take(read)
+}
+
+/// All fields of the request, to be read by [`super::pairs::read`].
+pub fn request_fields() -> Result<Vec<u8>, Status> {
+    // SAFETY: the host writes one pointer and one size.
+    let bytes = take(|data, size| unsafe { proxy_get_header_map_pairs(REQUEST_HEADERS, data, size) });
+    bytes.map(Option::unwrap_or_default)
 }
 
 /// All of the request body that is held.
@@ -108,7 +116,7 @@ pub fn set_property(path: &[u8], value: &[u8]) -> Result<(), Status> {
     Status(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) }).done()
 }
 
-/// Answers the request in place of the origin server. `fields` is the output of [`fields`].
+/// Answers the request in place of the origin server. `fields` is the output of [`super::pairs::write`].
 pub fn send_local_response(status: u16, details: &str, fields: &[u8], body: &[u8]) -> Result<(), Status> {
     // SAFETY: the host reads three live slices.
     let status = unsafe {
@@ -124,21 +132,6 @@ pub fn send_local_response(status: u16, details: &str, fields: &[u8], body: &[u8
         )
     };
     Status(status).done()
-}
-
-/// Fields in the ABI's form: the number of pairs, the lengths of each, then each name and value ended by NUL.
-pub fn fields(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    let mut bytes = number(pairs.len()).to_vec();
-    for (name, value) in pairs {
-        bytes.extend(number(name.len()));
-        bytes.extend(number(value.len()));
-    }
-    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
-        bytes.extend(text.as_bytes());
-        bytes.push(0);
-    }
-    bytes
 }
 
 /// Defines a counter. Defining one of the same name again gives the same counter.

@@ -5,12 +5,14 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
-use super::abi::{self, Level};
+use super::abi::{self, Level, Status};
 use super::kind::{Kind, LogField};
+use super::pairs;
 use crate::answer::{self, Answer};
 use crate::decision::{self, Decision};
 use crate::http::{RequestHead, path};
 use crate::policy::{Policy, PolicyError};
+use crate::rules;
 
 /// The plugin in one worker.
 #[derive(Default)]
@@ -83,7 +85,7 @@ fn log_errors(errors: &[PolicyError]) {
     for error in errors.iter().take(MAX_LOGGED) {
         abi::log(Level::Error, &format!("sekisho: policy: {error}"));
     }
-    abi::log(Level::Error, &format!("sekisho: policy refused, {} errors; see `sekisho check`", errors.len()));
+    abi::log(Level::Error, &format!("sekisho: policy refused, errors: {}; try `sekisho check`", errors.len()));
 }
 
 /// One counter for each rule in force, and one for what no rule refuses. Names are for ever, and never from a request.
@@ -126,29 +128,29 @@ enum Stage {
 impl Context for Stream {}
 
 impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let header = abi::request_header;
+    fn on_http_request_headers(&mut self, count: usize, end_of_stream: bool) -> Action {
         // Most requests end here: one call to the host, or two.
-        if header(":method").as_deref() != Some(b"POST")
-            || !header(":path").is_some_and(|path| path::is_inbox_delivery(b"POST", &path))
-        {
-            return Action::Continue;
+        match is_delivery() {
+            Ok(false) => return Action::Continue,
+            Ok(true) => {}
+            Err(status) => return self.fail(status),
         }
         let Some(plugin) = self.plugin.clone() else {
-            return answer(&Answer::without_policy(), "sekisho.policy");
+            return self.answer(&Answer::without_policy(), "policy");
         };
-        let head = RequestHead {
-            content_type: header("content-type"),
-            content_encoding: header("content-encoding"),
-            content_length: header("content-length"),
-            signature: header("signature"),
-            authorization: header("authorization"),
-            signature_input: header("signature-input"),
+        if count > self.kind.max_fields() {
+            return self.answer(&Answer::too_many_fields(), "request.fields");
+        }
+        let fields = match abi::request_fields() {
+            Ok(fields) => fields,
+            Err(status) => return self.fail(status),
         };
+        let head = RequestHead::from_fields(pairs::read(&fields).unwrap_or_default());
         if let Some(decision) = plugin.policy.inbox.begin(&head) {
             return self.conclude(&plugin, &decision);
         }
-        if end_of_stream {
+        // nginx never says that the head is all, and has no body callback for a body without bytes.
+        if end_of_stream || head.content_length.as_deref() == Some(b"0") {
             return self.conclude(&plugin, &plugin.policy.inbox.decide(&head, b""));
         }
         self.stage = Stage::Reading(head);
@@ -177,7 +179,22 @@ impl HttpContext for Stream {
     }
 }
 
+/// Asks the host whether the request is a delivery. A host that cannot say what the request is has failed.
+fn is_delivery() -> Result<bool, Status> {
+    let pseudo_field = |name| abi::request_field(name)?.ok_or(Status::NOT_FOUND);
+    if pseudo_field(":method")? != b"POST" {
+        return Ok(false);
+    }
+    Ok(path::is_inbox_delivery(b"POST", &pseudo_field(":path")?))
+}
+
 impl Stream {
+    /// What cannot be judged does not pass; senders come again.
+    fn fail(&self, status: Status) -> Action {
+        abi::log(Level::Error, &format!("sekisho: the host does not show the request: {status:?}"));
+        self.answer(&Answer::host_failure(), "host")
+    }
+
     /// Decides with the whole body, of which the host said that it has `size` bytes.
     fn decide(&mut self, plugin: &Plugin, size: usize) -> Action {
         let Stage::Reading(head) = std::mem::replace(&mut self.stage, Stage::Other) else {
@@ -186,7 +203,7 @@ impl Stream {
         let body = abi::request_body().ok().flatten().unwrap_or_default();
         if body.len() < size {
             // The host has the body, but not for us: nginx writes what is over `client_body_buffer_size` to a file.
-            return answer(&Answer::unreadable_body(), "sekisho.unreadable_body");
+            return self.answer(&Answer::unreadable_body(), rules::inbox_size::RULE.id);
         }
         self.conclude(plugin, &plugin.policy.inbox.decide(&head, &body))
     }
@@ -197,8 +214,20 @@ impl Stream {
         self.tell_log(decision);
         match &decision.refusal {
             None => Action::Continue,
-            Some(refusal) => answer(&Answer::to(refusal), refusal.rule),
+            Some(refusal) => self.answer(&Answer::to(refusal), refusal.rule),
         }
+    }
+
+    /// Answers instead of the origin server, and holds the request for good. If the host cannot even do that, the request stays
+    /// held: it ends in a time-out, never at the origin server.
+    fn answer(&self, answer: &Answer, rule: &str) -> Action {
+        let fields = pairs::write(&[("content-type", answer::CONTENT_TYPE)]);
+        // Envoy logs the details; nginx would send them to the client as the reason phrase.
+        let details = if self.kind == Kind::Envoy { rule } else { "" };
+        if let Err(status) = abi::send_local_response(answer.status, details, &fields, answer.body.as_bytes()) {
+            abi::log(Level::Error, &format!("sekisho: the host took no answer: {status:?}"));
+        }
+        Action::Pause
     }
 
     /// Hands to the access log what it may say.
@@ -238,14 +267,4 @@ impl Plugin {
             increment(Some(*rule), true);
         }
     }
-}
-
-/// Answers instead of the origin server, and holds the request for good. If the host cannot even do that, the request stays held:
-/// it ends in a time-out, never at the origin server.
-fn answer(answer: &Answer, details: &str) -> Action {
-    let fields = abi::fields(&[("content-type", answer::CONTENT_TYPE)]);
-    if let Err(status) = abi::send_local_response(answer.status, details, &fields, answer.body.as_bytes()) {
-        abi::log(Level::Error, &format!("sekisho: the host took no answer: {status:?}"));
-    }
-    Action::Pause
 }

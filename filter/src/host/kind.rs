@@ -22,6 +22,15 @@ impl Kind {
         }
     }
 
+    /// The most fields of a request that the host can show at once. nginx traps beyond 100; Envoy has a limit of its own
+    /// (`max_headers_count`) and adds some fields.
+    pub fn max_fields(self) -> usize {
+        match self {
+            Self::Envoy => usize::MAX,
+            Self::Nginx => 100,
+        }
+    }
+
     /// The path of the property that carries a field of the decision to the access log: filter state in Envoy, a variable
     /// declared by `set` in nginx.
     pub fn log_property(self, field: LogField) -> &'static [u8] {

@@ -20,3 +20,61 @@ pub struct RequestHead {
     /// `Signature-Input` (RFC 9421)
     pub signature_input: Option<Vec<u8>>,
 }
+
+impl RequestHead {
+    /// Picks the fields that matter out of all of them, by lower-case or any other spelling of their names. Several fields of one
+    /// name are one value, joined by commas (RFC 9110 section 5.3).
+    pub fn from_fields<'f>(fields: impl IntoIterator<Item = (&'f [u8], &'f [u8])>) -> Self {
+        let mut head = Self::default();
+        for (name, value) in fields {
+            let Some(slot) = head.slot(name) else { continue };
+            match slot {
+                Some(joined) => {
+                    joined.push(b',');
+                    joined.extend(value);
+                }
+                None => *slot = Some(value.to_vec()),
+            }
+        }
+        head
+    }
+
+    fn slot(&mut self, name: &[u8]) -> Option<&mut Option<Vec<u8>>> {
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+        // By length first: of the many fields of a request, most are none of these.
+        match name.len() {
+            9 if is("signature") => Some(&mut self.signature),
+            12 if is("content-type") => Some(&mut self.content_type),
+            13 if is("authorization") => Some(&mut self.authorization),
+            14 if is("content-length") => Some(&mut self.content_length),
+            15 if is("signature-input") => Some(&mut self.signature_input),
+            16 if is("content-encoding") => Some(&mut self.content_encoding),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_one_name_are_one_value() {
+        let fields: [(&[u8], &[u8]); 7] = [
+            (b"host", b"a"),
+            (b"Content-Type", b"x"),
+            (b"content-encoding", b"y"),
+            (b"CONTENT-LENGTH", b"7"),
+            (b"Signature", b"a"),
+            (b"signature-input", b"\xff"),
+            (b"signature", b"b"),
+        ];
+        let head = RequestHead::from_fields(fields);
+        assert_eq!(head.content_type.as_deref(), Some(&b"x"[..]));
+        assert_eq!(head.content_encoding.as_deref(), Some(&b"y"[..]));
+        assert_eq!(head.content_length.as_deref(), Some(&b"7"[..]));
+        assert_eq!(head.signature.as_deref(), Some(&b"a,b"[..]));
+        assert_eq!(head.signature_input.as_deref(), Some(&b"\xff"[..]));
+        assert_eq!(head.authorization, None);
+    }
+}

@@ -1,0 +1,83 @@
+//! HTTP/2, with and without trailers: where no body callback is the last one.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::{HeaderMap, HeaderValue, Request};
+use tokio::net::TcpStream;
+use xtask::origin::Origin;
+use xtask::stack::{Options, Stack};
+
+const LIKE: &[u8] =
+    br#"{"type":"Like","id":"https://a.example/1","actor":"https://a.example/u","object":"https://b.example/2"}"#;
+const FORGED: &[u8] =
+    br#"{"type":"Delete","id":"https://a.example/1","actor":"https://a.example/u","object":"https://b.example/2"}"#;
+
+async fn connect(addr: SocketAddr) -> SendRequest<Bytes> {
+    let stream = TcpStream::connect(addr).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    client.ready().await.unwrap()
+}
+
+/// Delivers `parts` as so many DATA frames, then perhaps trailers; the status and body of the answer.
+async fn deliver(client: &mut SendRequest<Bytes>, parts: &[&[u8]], trailers: bool) -> (u16, String) {
+    let request = Request::post("http://sekisho.example/inbox").header("content-type", "application/activity+json");
+    let ends_with_head = parts.is_empty() && !trailers;
+    let (response, mut stream) = client.send_request(request.body(()).unwrap(), ends_with_head).unwrap();
+    for (index, part) in parts.iter().enumerate() {
+        let last = index + 1 == parts.len() && !trailers;
+        // The answer may come before everything is sent.
+        if stream.send_data(Bytes::copy_from_slice(part), last).is_err() {
+            break;
+        }
+    }
+    if trailers {
+        let mut fields = HeaderMap::new();
+        fields.insert("x-trailer", HeaderValue::from_static("1"));
+        let _refused_early = stream.send_trailers(fields);
+    }
+    let response = response.await.unwrap();
+    let status = response.status().as_u16();
+    let mut body = response.into_body();
+    let mut text = Vec::new();
+    while let Some(chunk) = body.data().await {
+        text.extend(chunk.unwrap());
+    }
+    (status, String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn deliveries_over_http2_are_judged_in_any_framing() {
+    let origin = Origin::spawn(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let stack = Stack::start(&Options::new(origin.addr()).unwrap()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut client = connect(stack.addr()).await;
+        let singles: Vec<&[u8]> = LIKE.chunks(1).collect();
+        for trailers in [false, true] {
+            for (parts, status, rule) in [
+                (vec![LIKE], 202, ""),
+                (vec![LIKE, b""], 202, ""),
+                (vec![b"", LIKE], 202, ""),
+                (singles.clone(), 202, ""),
+                (vec![FORGED], 403, "inbox.owner"),
+                (FORGED.chunks(7).collect(), 403, "inbox.owner"),
+                (vec![], 400, "inbox.json"),
+                (vec![&b""[..]], 400, "inbox.json"),
+                (vec![&[b' '; 16_000][..]; 5], 413, "inbox.size"),
+            ] {
+                let (answered, body) = deliver(&mut client, &parts, trailers).await;
+                assert_eq!(answered, status, "{} parts, trailers {trailers}: {body}", parts.len());
+                assert!(body.contains(rule), "{body}");
+                client = client.clone().ready().await.unwrap();
+            }
+        }
+    });
+    let arrived = origin.take_requests();
+    assert_eq!(arrived.len(), 8);
+    assert!(arrived.iter().all(|request| request.body() == LIKE));
+    let stats = stack.admin().get("/stats?filter=vm_reload").unwrap().text();
+    assert!(stats.lines().all(|line| line.ends_with(": 0")), "{stats}");
+}

@@ -1,0 +1,122 @@
+//! The configuration of the proxy, rendered from the repository's own.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::admin::Admin;
+use crate::error::{Context, Error, Result};
+use crate::render::{quoted, render};
+use crate::workspace::root;
+
+/// What the marked lines of `envoy/envoy.yaml` and `nginx/nginx.conf` are filled in with.
+#[derive(Clone, Debug)]
+pub struct Values<'a> {
+    /// Where the proxy listens.
+    pub listen: SocketAddr,
+    /// `HOST:PORT` of the server behind it.
+    pub upstream: &'a str,
+    /// The wasm module.
+    pub module: &'a Path,
+    /// The plugin configuration.
+    pub policy: &'a str,
+    /// The JSON access log.
+    pub access_log: &'a Path,
+    /// The admin interface (Envoy).
+    pub admin: &'a Admin,
+    /// The link to the folder of runtime keys (Envoy).
+    pub runtime: &'a Path,
+}
+
+/// The configuration of Envoy.
+pub fn envoy(values: &Values<'_>) -> Result<String> {
+    let (host, port) = split_host_port(values.upstream)?;
+    let path = |path: &Path| quoted(&path.to_string_lossy());
+    render(
+        &template("envoy/envoy.yaml")?,
+        &[
+            ("admin.address", values.admin.to_yaml()),
+            ("runtime.disk", format!("{{symlink_root: {}}}", path(values.runtime))),
+            ("listen.address", quoted(&values.listen.ip().to_string())),
+            ("listen.port", values.listen.port().to_string()),
+            ("access_log.path", path(values.access_log)),
+            ("module.path", path(values.module)),
+            ("policy", values.policy.to_owned()),
+            ("upstream.address", quoted(host)),
+            ("upstream.port", port.to_string()),
+        ],
+    )
+}
+
+/// The configuration of nginx with ngx_wasm_module.
+pub fn nginx(values: &Values<'_>) -> Result<String> {
+    let word = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
+    render(
+        &template("nginx/nginx.conf")?,
+        &[
+            ("listen", values.listen.to_string()),
+            ("upstream", values.upstream.to_owned()),
+            ("access_log", format!("{} sekisho", word(&values.access_log.to_string_lossy()))),
+            ("module", format!("sekisho {}", word(&values.module.to_string_lossy()))),
+            ("policy", format!("sekisho {}", word(values.policy))),
+        ],
+    )
+}
+
+/// The parts of `HOST:PORT`; an IPv6 address stands in brackets, which do not belong to it.
+pub fn split_host_port(text: &str) -> Result<(&str, u16)> {
+    let parts = text.rsplit_once(':').and_then(|(host, port)| {
+        let host = match host.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']')?,
+            None => host,
+        };
+        let port = port.parse().ok()?;
+        (!host.is_empty()).then_some((host, port))
+    });
+    parts.ok_or_else(|| Error::new(format!("{text:?} is not HOST:PORT, such as 127.0.0.1:3000")))
+}
+
+fn template(name: &str) -> Result<String> {
+    let path = root().join(name);
+    fs::read_to_string(&path).context(|| format!("reading {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports() {
+        assert_eq!(split_host_port("localhost:3000").unwrap(), ("localhost", 3000));
+        assert_eq!(split_host_port("[::1]:80").unwrap(), ("::1", 80));
+        for text in ["3000", ":3000", "localhost", "h:70000", "[::1:80", ""] {
+            assert!(split_host_port(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_configuration_has_every_marker_and_loses_every_default() {
+        let rendered = envoy(&Values {
+            listen: SocketAddr::from(([127, 0, 0, 1], 1234)),
+            upstream: "social.test:4321",
+            module: Path::new("/m.wasm"),
+            policy: "{\n\"policy\": 1}",
+            access_log: Path::new("/access.log"),
+            admin: &Admin::Unix("/admin.sock".into()),
+            runtime: Path::new("/runtime"),
+        })
+        .unwrap();
+        for wanted in [
+            "port_value: 1234\n",
+            "port_value: 4321\n",
+            "address: \"social.test\"\n",
+            "filename: \"/m.wasm\"\n",
+            "{symlink_root: \"/runtime\"}",
+        ] {
+            assert!(rendered.contains(wanted), "{wanted}");
+        }
+        let configured: Vec<&str> = rendered.lines().filter(|line| !line.trim().starts_with('#')).collect();
+        let configured = configured.join("\n");
+        assert!(!configured.contains("/etc/sekisho") && !configured.contains("/run/sekisho"));
+    }
+}

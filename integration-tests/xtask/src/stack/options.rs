@@ -1,0 +1,153 @@
+//! What a stack is started with.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::admin::Admin;
+use crate::envoy;
+use crate::error::Result;
+use crate::workspace::wasm_module;
+
+/// What to start, and how to know that it runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The proxy.
+    pub proxy: Proxy,
+    /// The plugin configuration.
+    pub policy: String,
+    /// `HOST:PORT` of the origin server.
+    pub upstream: String,
+    /// The wasm module.
+    pub module: PathBuf,
+    /// Where to listen. Port 0 is any (Envoy only); `Stack::addr` then knows which.
+    pub listen: SocketAddr,
+    /// Where the admin interface listens; a socket in the folder if not given.
+    pub admin: Option<Admin>,
+    /// A folder for state and logs, kept; one of its own under `target/e2e/` if not given.
+    pub dir: Option<PathBuf>,
+    /// Worker threads of Envoy; as many as cores if not given.
+    pub concurrency: Option<u32>,
+    /// Replacements in the rendered configuration, for a test of smaller limits. Each must find its text.
+    pub edits: Vec<(String, String)>,
+    /// What to wait for.
+    pub ready: Ready,
+    /// Who stops it.
+    pub lifetime: Lifetime,
+}
+
+impl Options {
+    /// Envoy with the release build of `sekisho` under the default policy, on any port of 127.0.0.1, two workers.
+    pub fn new(upstream: impl ToString) -> Result<Self> {
+        Ok(Self {
+            proxy: Proxy::Envoy(envoy::find_or_install()?),
+            policy: "{}".into(),
+            upstream: upstream.to_string(),
+            module: wasm_module("sekisho"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            admin: None,
+            dir: None,
+            concurrency: Some(2),
+            edits: Vec::new(),
+            ready: Ready::Serving,
+            lifetime: Lifetime::Held,
+        })
+    }
+
+    /// The same under another policy.
+    pub fn policy(mut self, policy: impl Into<String>) -> Self {
+        self.policy = policy.into();
+        self
+    }
+
+    /// The same with another module.
+    pub fn module(mut self, module: PathBuf) -> Self {
+        self.module = module;
+        self
+    }
+
+    /// The same with a replacement in the rendered configuration.
+    pub fn edit(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.edits.push((from.into(), to.into()));
+        self
+    }
+
+    /// The same with the filter off: what Envoy does on its own.
+    pub fn without_filter(self) -> Self {
+        self.edit("\n          - name: sekisho\n", "\n          - name: sekisho\n            disabled: true\n")
+    }
+
+    /// The same, waiting for something else.
+    pub fn ready(mut self, ready: Ready) -> Self {
+        self.ready = ready;
+        self
+    }
+}
+
+/// A host of the filter, by its program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// Envoy.
+    Envoy(PathBuf),
+    /// nginx with ngx_wasm_module.
+    Nginx(PathBuf),
+}
+
+impl Proxy {
+    /// What its files are named after.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Envoy(_) => "envoy",
+            Self::Nginx(_) => "nginx",
+        }
+    }
+
+    pub(super) fn program(&self) -> &Path {
+        match self {
+            Self::Envoy(path) | Self::Nginx(path) => path,
+        }
+    }
+
+    pub(super) fn config_name(&self) -> &'static str {
+        match self {
+            Self::Envoy(_) => "envoy.yaml",
+            Self::Nginx(_) => "nginx.conf",
+        }
+    }
+
+    pub(super) fn args(&self, config: &Path, dir: &Path, concurrency: Option<u32>) -> Vec<OsString> {
+        let mut args: Vec<OsString> = vec!["-c".into(), config.into()];
+        match self {
+            Self::Envoy(_) => {
+                args.push("--disable-hot-restart".into());
+                args.extend(["--file-flush-interval-msec".into(), "100".into()]);
+                if let Some(threads) = concurrency {
+                    args.extend(["--concurrency".into(), threads.to_string().into()]);
+                }
+            }
+            Self::Nginx(_) => {
+                args.extend(["-p".into(), dir.into()]);
+                args.extend(["-e".into(), "stderr".into(), "-g".into(), "daemon off;".into()]);
+            }
+        }
+        args
+    }
+}
+
+/// When a stack counts as started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// A GET passes the filter. That the upstream is away does not matter.
+    Serving,
+    /// The process is up and listens; the filter may refuse everything. For tests of exactly that.
+    Listening,
+}
+
+/// Who stops the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// It ends with the `Stack`, or with our process in whatever way that ends.
+    Held,
+    /// It goes on; `xtask down` stops it.
+    Detached,
+}
