@@ -54,7 +54,7 @@ pub struct Activity<'a> {
     pub node: &'a Object<'a>,
     /// Its type.
     pub verb: Verb,
-    /// Its id. Only a bundle of activities may lack one.
+    /// Its id. Some software sends none with a Delete.
     pub id: Option<Reference<'a>>,
     /// Who did it.
     pub actor: Reference<'a>,
@@ -90,14 +90,10 @@ impl<'a> Activity<'a> {
     /// [`ReadError`] when a property that the rules depend on is missing or has a form that servers read differently.
     pub fn read(node: &'a Object<'a>) -> Result<Self, ReadError> {
         let verb = Verb::of(node).map_err(|fault| ReadError::Type { place: "activity", fault })?;
-        let id = read_id(node)?;
-        if id.is_none() && verb != Verb::Collection {
-            return Err(form("id", "is missing"));
-        }
         Ok(Self {
             node,
             verb,
-            id,
+            id: read_id(node)?,
             actor: read_actor(node)?,
             objects: read_entities(node, "object")?,
             targets: read_entities(node, "target")?,
@@ -223,7 +219,6 @@ mod tests {
     #[test]
     fn names_what_it_cannot_read() {
         for (json, place, fault) in [
-            (r#"{"type":"Like","actor":"x"}"#, "id", "is missing"),
             (r#"{"type":"Like","id":7,"actor":"x"}"#, "id", "is not a string"),
             (r#"{"type":"Like","id":"x"}"#, "actor", "is missing"),
             (r#"{"type":"Like","id":"x","actor":{"name":"y"}}"#, "actor", "has no id"),

@@ -95,6 +95,6 @@ mod tests {
     fn every_bundled_activity_is_judged() {
         let forged = OWN.replace("\"Like\"", "\"Delete\"");
         refuses("", "inbox.owner", "object", &bundle(&format!(r#""items":[{OWN},{forged}]"#)));
-        refuses("", "inbox.shape", "id", &bundle(r#""items":[{"type":"Like","actor":"https://a.example/u"}]"#));
+        refuses("", "inbox.type", "activity", &bundle(r#""items":[{"actor":"https://a.example/u"}]"#));
     }
 }

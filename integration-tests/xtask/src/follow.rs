@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use crate::json;
 
 /// What is printed above the lines.
-pub const HEADER: &str = "time      verdict  status  rule                      type         actor";
+pub const HEADER: &str = "time      verdict  status  rule                      type         actor, and why";
 
 /// One line of the JSON access log as a person reads it, or nothing if it is of no inbox request.
 pub fn readable(line: &str) -> Option<String> {
-    let text = |name| json::field(line, name).map(|value| plain(&value));
+    // Envoy logs `null` for what is not there, nginx an empty text.
+    let text = |name| json::field(line, name).filter(|value| !value.is_empty()).map(|value| plain(&value));
     let verdict = text("sekisho.verdict");
     if verdict.is_none() && text("route").as_deref() != Some("inbox") {
         return None;
@@ -28,6 +29,9 @@ pub fn readable(line: &str) -> Option<String> {
         or_dash(text("sekisho.type")),
         or_dash(text("sekisho.actor")),
     );
+    if let Some(reason) = text("sekisho.reason") {
+        out.push_str(&format!("  {reason}"));
+    }
     if let Some(shadow) = text("sekisho.shadow") {
         out.push_str(&format!("  (shadow: {shadow})"));
     }
@@ -85,10 +89,11 @@ mod tests {
 
     #[test]
     fn an_inbox_request() {
-        let line = r#"{"method":"POST","route":"inbox","sekisho.actor":"https://spam.example/users/eve","sekisho.rule":"inbox.owner","sekisho.shadow":null,"sekisho.type":"Create","sekisho.verdict":"reject","status":403,"time":"2026-11-22T15:50:30.302Z"}"#;
+        let line = r#"{"method":"POST","route":"inbox","sekisho.actor":"https://spam.example/users/eve","sekisho.rule":"inbox.owner","sekisho.reason":"object is not on the actor's origin","sekisho.shadow":null,"sekisho.type":"Create","sekisho.verdict":"reject","status":403,"time":"2026-11-22T15:50:30.302Z"}"#;
         assert_eq!(
             readable(line).unwrap(),
-            "15:50:30  reject   403     inbox.owner               Create       https://spam.example/users/eve"
+            "15:50:30  reject   403     inbox.owner               Create       https://spam.example/users/eve  \
+             object is not on the actor's origin"
         );
     }
 
@@ -101,6 +106,7 @@ mod tests {
     #[test]
     fn other_requests_and_noise_are_left_out() {
         assert_eq!(readable(r#"{"route":"pages","sekisho.verdict":null,"status":200}"#), None);
+        assert_eq!(readable(r#"{"sekisho.verdict":"","status":"200"}"#), None);
         assert_eq!(readable("no JSON"), None);
     }
 

@@ -1,0 +1,83 @@
+//! `cargo xtask bench`: what the filter costs, as ratios to Envoy without it and with a module that does nothing.
+
+mod activities;
+mod allocator;
+mod cpu;
+mod load;
+mod native;
+mod rounds;
+mod scenarios;
+mod stats;
+mod table;
+mod variants;
+
+use std::env;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use xtask::error::{Error, Result};
+use xtask::origin::Origin;
+
+use crate::rounds::Plan;
+
+const HELP: &str = "\
+cargo xtask bench [--quick] [--native]
+
+  --quick   two short rounds: only to see that it works
+  --native  only the decision alone, without Envoy
+";
+
+/// Rounds are a multiple of twice the number of variants: then everybody has had every place equally often.
+const FULL: Plan = Plan { rounds: 20, requests: 5_000, warm_up: 500, connections: 4 };
+const QUICK: Plan = Plan { rounds: 2, requests: 300, warm_up: 50, connections: 4 };
+
+/// Batches of the native decision.
+const FULL_BATCHES: usize = 301;
+const QUICK_BATCHES: usize = 3;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let (mut quick, mut native_only) = (false, false);
+    for arg in env::args().skip(1) {
+        match arg.as_str() {
+            "--quick" => quick = true,
+            "--native" => native_only = true,
+            "--help" => {
+                print!("{HELP}");
+                return Ok(());
+            }
+            _ => return Err(Error::new(format!("there is no option {arg:?}\n\n{HELP}"))),
+        }
+    }
+    if !native_only {
+        through_envoy(if quick { QUICK } else { FULL })?;
+    }
+    native::run(if quick { QUICK_BATCHES } else { FULL_BATCHES })
+}
+
+fn through_envoy(plan: Plan) -> Result<()> {
+    let origin = Origin::spawn_quiet(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let variants = variants::start(&origin)?;
+    variants.iter().try_for_each(variants::Variant::check)?;
+    let scenarios = scenarios::all();
+    let measured = rounds::measure(&variants, &scenarios, plan)?;
+    let Plan { rounds, requests, connections, .. } = plan;
+    println!(
+        "Through Envoy, one worker: medians (and quartiles) of {rounds} rounds of {requests} requests on {connections} \
+         connections, each ratio\ntaken within a round. 1.00 is as good, less is worse; how far \"plain again\" is from \
+         1.00 is the noise of this machine."
+    );
+    for (scenario, measured) in scenarios.iter().zip(&measured) {
+        table::print(scenario, measured);
+    }
+    Ok(())
+}

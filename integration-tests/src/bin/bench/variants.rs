@@ -1,0 +1,87 @@
+//! The proxies that are compared: the same configuration with and without a filter.
+
+use std::fs;
+use std::path::Path;
+
+use xtask::error::{Context, Error, Result};
+use xtask::origin::Origin;
+use xtask::render::{quoted, render};
+use xtask::stack::{Options, Stack};
+use xtask::workspace::{root, wasm_module};
+
+use crate::load::Connection;
+use crate::scenarios;
+
+/// A proxy under load.
+pub struct Variant {
+    /// As the table calls it.
+    pub name: &'static str,
+    /// The proxy itself.
+    pub stack: Stack,
+}
+
+/// The names, in the order of [`start`].
+pub const PLAIN: &str = "plain";
+/// A second process just like [`PLAIN`]: how far two equal proxies come out apart is the noise.
+pub const AGAIN: &str = "plain again";
+/// A module that does nothing in place of sekisho's, the configuration as it is.
+pub const NO_OP: &str = "no-op";
+/// The same without the capability list, so that Envoy calls every callback: the mechanism as most people run it.
+pub const NO_OP_ALL: &str = "no-op, all callbacks";
+/// The filter.
+pub const SEKISHO: &str = "sekisho";
+
+/// Starts all of them, one worker each, before the same origin.
+pub fn start(origin: &Origin) -> Result<Vec<Variant>> {
+    let mut options = Options::new(origin.addr())?;
+    options.concurrency = Some(1);
+    let no_op = options.clone().module(wasm_module("noop"));
+    let filter = block("          - name: sekisho", &options.module, &options.policy)?;
+    let capabilities = block("                  capability_restriction_config:", &options.module, &options.policy)?;
+    let plain = options.clone().edit(filter, "");
+    let variants = [
+        (PLAIN, plain.clone()),
+        (NO_OP, no_op.clone()),
+        (NO_OP_ALL, no_op.edit(capabilities, "")),
+        (SEKISHO, options),
+        (AGAIN, plain),
+    ];
+    variants.into_iter().map(|(name, options)| Ok(Variant { name, stack: Stack::start(&options)? })).collect()
+}
+
+impl Variant {
+    /// Looks whether the proxy is what its name says: runs a VM or none, and refuses a forged delivery or not.
+    pub fn check(&self) -> Result<()> {
+        let filtered = !matches!(self.name, PLAIN | AGAIN);
+        let vms = self.stack.admin().stat("wasm.envoy.wasm.runtime.v8.active").unwrap_or_default();
+        if (vms > 0) != filtered {
+            return Err(Error::new(format!("{}: {vms} wasm VMs are running", self.name)));
+        }
+        let refused = Connection::open(self.stack.addr())?.exchange(&scenarios::forged()).is_ok();
+        if refused != (self.name == SEKISHO) {
+            return Err(Error::new(format!("{}: a forged delivery was refused: {refused}", self.name)));
+        }
+        Ok(())
+    }
+
+    /// Empties the access log, which is some hundred megabytes in the end.
+    pub fn forget_log(&self) -> Result<()> {
+        let log = self.stack.access_log();
+        fs::write(log, "").context(|| format!("emptying {}", log.display()))
+    }
+}
+
+/// A part of the rendered configuration: the line `first`, and all lines below that are indented more.
+fn block(first: &str, module: &Path, policy: &str) -> Result<String> {
+    let path = root().join("envoy/envoy.yaml");
+    let template = fs::read_to_string(&path).context(|| path.display().to_string())?;
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut lines = template.lines().skip_while(|line| *line != first);
+    let first_line = lines.next().ok_or_else(|| Error::new(format!("{} has no line {first:?}", path.display())))?;
+    let below = lines.take_while(|line| indent(line) > indent(first_line));
+    let block: Vec<&str> = std::iter::once(first_line).chain(below).collect();
+    let block = format!("{}\n", block.join("\n"));
+    let values = [("module.path", quoted(&module.to_string_lossy())), ("policy", policy.to_owned())];
+    let used: Vec<_> = values.into_iter().filter(|(name, _)| block.contains(&format!("# xtask: {name}"))).collect();
+    render(&block, &used)
+}
