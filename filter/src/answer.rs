@@ -32,34 +32,6 @@ impl Answer {
         }
     }
 
-    /// The answer to every delivery while there is no valid policy. A 5xx, so that senders keep the activity and come again.
-    pub fn without_policy() -> Self {
-        Self { status: 503, body: r#"{"error":{"message":"no valid policy is loaded","rule":"policy"}}"#.to_owned() }
-    }
-
-    /// The answer to a request that the host does not show to the filter. A 5xx, too: it is no fault of the sender's.
-    pub fn host_failure() -> Self {
-        Self {
-            status: 503,
-            body: r#"{"error":{"message":"the proxy does not show the request to its filter","rule":"host"}}"#
-                .to_owned(),
-        }
-    }
-
-    /// The answer to a delivery with more fields than any server sends.
-    pub fn too_many_fields() -> Self {
-        Self { status: 431, body: r#"{"error":{"message":"too many fields","rule":"request.fields"}}"#.to_owned() }
-    }
-
-    /// The answer to a delivery whose body the host does not hand out: its buffer is smaller than the policy's limit.
-    pub fn unreadable_body() -> Self {
-        Self {
-            status: 413,
-            body: r#"{"error":{"message":"the body is larger than the proxy's buffer","rule":"inbox.size"}}"#
-                .to_owned(),
-        }
-    }
-
     /// What a dropped activity is answered with: accepted, as far as the sender can tell.
     fn dropped() -> Self {
         Self { status: 202, body: r#"{"error":{"message":"blocked by validator"}}"#.to_owned() }

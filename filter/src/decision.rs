@@ -33,6 +33,15 @@ pub enum Verdict {
     Reject,
 }
 
+impl From<Action> for Verdict {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Drop => Self::Drop,
+            Action::Reject => Self::Reject,
+        }
+    }
+}
+
 impl Verdict {
     /// The verdict's name in logs, metrics and `sekisho replay`.
     pub fn as_str(self) -> &'static str {
@@ -65,7 +74,7 @@ impl Finding {
 pub struct Refusal {
     /// The rule's stable id.
     pub rule: &'static str,
-    /// The status of its rejection, 4xx.
+    /// The status of its rejection: 4xx, but 503 for some incidents.
     pub status: u16,
     /// Whether it drops or rejects.
     pub action: Action,
@@ -92,11 +101,7 @@ pub const MAX_LOGGED_ACTOR_BYTES: usize = 256;
 impl Decision {
     /// The verdict.
     pub fn verdict(&self) -> Verdict {
-        match self.refusal.as_ref().map(|refusal| refusal.action) {
-            None => Verdict::Accept,
-            Some(Action::Drop) => Verdict::Drop,
-            Some(Action::Reject) => Verdict::Reject,
-        }
+        self.refusal.as_ref().map_or(Verdict::Accept, |refusal| refusal.action.into())
     }
 
     /// The id of the rule that decided.

@@ -8,6 +8,7 @@ pub mod decision;
 mod host;
 pub mod http;
 pub mod inbox;
+pub mod incident;
 pub mod json;
 pub mod policy;
 pub mod registry;

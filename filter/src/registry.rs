@@ -110,6 +110,8 @@ pub enum Check {
     Size(usize),
     /// Has no check of its own: it is what the reader of the body reports its errors under.
     Reading,
+    /// Never fires, as it is configured.
+    Never,
     /// Looks at the activity, or at each activity of a bundle.
     Activity(ActivityCheck),
 }
@@ -120,6 +122,7 @@ impl fmt::Debug for Check {
             Self::Head(_) => "Head",
             Self::Size(_) => "Size",
             Self::Reading => "Reading",
+            Self::Never => "Never",
             Self::Activity(_) => "Activity",
         })
     }

@@ -36,7 +36,7 @@ pub fn all() -> Vec<Case> {
             Case {
                 name: column("name"),
                 policy: column("policy"),
-                request: std::fs::read(file).unwrap_or_default(),
+                request: std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())),
                 verdict: column("verdict"),
                 status: column("status").parse().unwrap_or_default(),
                 rule: column("rule"),

@@ -24,9 +24,9 @@ pub fn manifest(set: &Path) -> Vec<Row> {
     table(&set.join("MANIFEST.tsv"))
 }
 
-/// A tab-separated table whose first line names its columns; further lines that start with `#` are comments.
+/// A tab-separated table, which has to be there, whose first line names its columns; further lines that start with `#` are comments.
 pub fn table(path: &Path) -> Vec<Row> {
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap_or_default().trim_start_matches('#').split('\t').collect();
     let lines = lines.filter(|line| !line.starts_with('#') && !line.is_empty());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use integration_tests::client::{ACTIVITY_JSON, connect, delivery, exchange, read_response};
 use xtask::http::Response;
 use xtask::origin::Origin;
-use xtask::stack::{Options, Stack};
+use xtask::stack::{Options, Ready, Stack};
 
 const LIKE: &[u8] =
     br#"{"type":"Like","id":"https://a.example/1","actor":"https://a.example/u","object":"https://b.example/2"}"#;
@@ -130,7 +130,8 @@ fn odd_framing_is_judged_like_any_other() {
         let (head, tail) = request.split_at(request.len() - 20);
         stream.write_all(head).unwrap();
         stream.flush().unwrap();
-        stack.access_lines(0, |_| true).unwrap();
+        let active = || stack.admin().stat("http.sekisho.downstream_rq_active") == Some(1);
+        assert!(xtask::process::wait_until(Duration::from_secs(5), active), "Envoy has the first part");
         stream.write_all(tail).unwrap();
         assert_eq!(read_response(&mut stream).unwrap().status, status);
     }
@@ -260,6 +261,10 @@ fn spellings_of_the_inbox_are_no_way_around() {
         "/vite/inbox",
         "/assets/../inbox",
         "/vite/..%2finbox",
+        "/inbox.json",
+        "/users/a%3Fb/inbox",
+        "/users/a;b/inbox",
+        "/friendica/inbox/alice",
         "/streaming/inbox",
         "/api/v1/streaming/inbox",
         "/site_inbox",
@@ -332,4 +337,30 @@ fn clients_that_leave_early() {
     }
     assert!(origin.take_requests().is_empty());
     assert_unharmed(&origin, &stack);
+}
+
+/// Without `proxy_get_buffer_bytes` the policy cannot be read, and Envoy does not start.
+#[test]
+fn what_the_host_does_not_grant_never_opens_the_gate() {
+    for capability in
+        ["proxy_get_header_map_value", "proxy_get_header_map_pairs", "proxy_send_local_response", "proxy_get_property"]
+    {
+        let (origin, stack) =
+            start(|options| options.ready(Ready::Listening).edit(format!("{capability}: {{}}"), "proxy_done: {}"));
+        // The head and the body in two parts, so that there are callbacks after the first refusal.
+        for fields in [ACTIVITY_JSON, "Content-Type: text/html\r\n"] {
+            let mut stream = connect(stack.addr()).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+            let request = delivery("/inbox", fields, FORGED);
+            let (head, body) = request.split_at(request.len() - FORGED.len());
+            stream.write_all(head).unwrap();
+            thread::sleep(Duration::from_millis(50));
+            let _answered_already = stream.write_all(body);
+            let status = read_response(&mut stream).map(|response| response.status);
+            println!("without {capability}: {status:?}");
+            assert!(status.is_err() || status.is_ok_and(|status| status >= 400), "{capability}");
+        }
+        let reached = origin.take_requests();
+        assert!(reached.iter().all(|request| request.body().is_empty()), "{capability}: a forged delivery passed");
+    }
 }

@@ -62,6 +62,8 @@ pub struct Activity<'a> {
     pub objects: Vec<Entity<'a>>,
     /// Where it puts or takes the object.
     pub targets: Vec<Entity<'a>>,
+    /// What it is done with: the quoting post of a QuoteRequest.
+    pub instruments: Vec<Entity<'a>>,
 }
 
 /// Why an object is no activity that can be judged.
@@ -97,6 +99,7 @@ impl<'a> Activity<'a> {
             actor: read_actor(node)?,
             objects: read_entities(node, "object")?,
             targets: read_entities(node, "target")?,
+            instruments: read_entities(node, "instrument")?,
         })
     }
 }
@@ -119,7 +122,7 @@ impl<'a> Entity<'a> {
                     Err(TypeError::Missing) => None,
                     Err(fault) => return Err(ReadError::Type { place: key, fault }),
                 };
-                Ok(Self { id: read_id(node)?, node: Some(node), verb, owners })
+                Ok(Self { id: read_id_or_href(node)?, node: Some(node), verb, owners })
             }
             _ => Err(form(key, "is neither an id nor an object")),
         }
@@ -130,17 +133,24 @@ impl<'a> Entity<'a> {
 fn read_owner<'a>(value: &'a Json<'a>, key: &'static str) -> Result<Option<Reference<'a>>, ReadError> {
     match value {
         Json::String(id) => Ok(Some(Reference::new(id))),
-        Json::Object(node) => read_id(node),
+        Json::Object(node) => read_id_or_href(node),
         _ => Err(form(key, "is neither an id nor an object")),
     }
 }
 
+/// The `id`. A list of one, which Funkwhale sends, is that one.
 fn read_id<'a>(node: &'a Object<'a>) -> Result<Option<Reference<'a>>, ReadError> {
-    match node.get("id") {
-        None | Some(Json::Null) => Ok(None),
-        Some(Json::String(id)) => Ok(Some(Reference::new(id))),
-        Some(_) => Err(form("id", "is not a string")),
+    match node.list("id") {
+        [] => Ok(None),
+        [Json::String(id)] => Ok(Some(Reference::new(id))),
+        _ => Err(form("id", "is not a string")),
     }
+}
+
+/// The `id` or, as GoToSocial reads a Link, its `href`.
+fn read_id_or_href<'a>(node: &'a Object<'a>) -> Result<Option<Reference<'a>>, ReadError> {
+    let id = read_id(node)?;
+    Ok(id.or_else(|| node.get("href").and_then(Json::as_str).map(Reference::new)))
 }
 
 /// The one actor. Servers disagree about a list of several: Mastodon takes the first, Misskey refuses.

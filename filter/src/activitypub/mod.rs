@@ -13,6 +13,9 @@ pub use verb::Verb;
 /// The namespace of Activity Streams 2.0, and what its terms start with.
 pub const AS2: &str = "https://www.w3.org/ns/activitystreams";
 
+/// The properties that say to whom something is addressed.
+pub const ADDRESSING: [&str; 5] = ["to", "cc", "bto", "bcc", "audience"];
+
 /// Whether a reference addresses everybody (ActivityPub section 5.6), in any of the spellings in use.
 pub fn is_public(reference: &str) -> bool {
     matches!(

@@ -2,12 +2,12 @@
 
 use crate::json::{Json, Object};
 
-/// The id that `value` stands for: the string itself, or the `id` of an object. Misskey's rule for "an id may stand where an
-/// object may".
+/// The id that `value` stands for: the string itself, or the `id` of an object (Misskey's rule for "an id may stand where an object
+/// may"), or the `href` of a Link without one (GoToSocial's).
 pub fn id_of<'v>(value: &'v Json<'_>) -> Option<&'v str> {
     match value {
         Json::String(id) => Some(id),
-        Json::Object(object) => object.get("id").and_then(Json::as_str),
+        Json::Object(object) => object.get("id").or_else(|| object.get("href")).and_then(Json::as_str),
         _ => None,
     }
 }

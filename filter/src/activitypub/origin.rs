@@ -54,15 +54,18 @@ pub enum Host<'a> {
 }
 
 impl Host<'_> {
-    /// Whether no server on the public Internet can have this host: an IP literal, a name without a dot, or a name under a
-    /// suffix that is reserved for local use.
+    /// Whether no server on the public Internet can have this host: an IP literal, a name without a dot or whose last label is no
+    /// top-level domain (letters, or an A-label), or a name under a suffix that is reserved for local use.
     pub fn is_private(&self) -> bool {
         match self {
             Self::Ipv4(_) | Self::Ipv6(_) => true,
             Self::Name(name) => match name.rsplit_once('.') {
                 None => true,
                 Some((rest, top)) => {
-                    LOCAL_TOP_LABELS.contains(&top) || (top == "arpa" && (rest == "home" || rest.ends_with(".home")))
+                    let is_top_level = top.bytes().all(|byte| byte.is_ascii_lowercase()) || top.starts_with("xn--");
+                    !is_top_level
+                        || LOCAL_TOP_LABELS.contains(&top)
+                        || (top == "arpa" && (rest == "home" || rest.ends_with(".home")))
                 }
             },
         }
@@ -197,8 +200,11 @@ fn is_plain_name(host: &str) -> bool {
 /// Whether `host` is the ASCII form `name`, or the Unicode form that `name` decodes to.
 fn is_normal_form(host: &str, name: &str) -> bool {
     let labels_fit = name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()));
+    let ldh = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
     let (unicode, decoded) = idna::domain_to_unicode(name);
-    labels_fit && (host == name || (decoded.is_ok() && host == unicode))
+    // Characters that IDNA 2003 maps to others, or to nothing, and IDNA 2008 keeps (UTS #46 section 1.2): two hosts for two readers.
+    let deviates = unicode.contains(['ß', 'ς', '\u{200c}', '\u{200d}']);
+    labels_fit && name.bytes().all(ldh) && !deviates && (host == name || (decoded.is_ok() && host == unicode))
 }
 
 #[cfg(test)]
@@ -259,6 +265,10 @@ mod tests {
             ("https://a。example/u", UrlError::HostForm),
             ("https://Ⅷ.example/u", UrlError::HostForm),
             ("https://a\u{ad}.example/u", UrlError::HostForm),
+            ("https://faß.example/u", UrlError::HostForm),
+            ("https://xn--fa-hia.example/u", UrlError::HostForm),
+            ("https://a.example;.b.example/u", UrlError::HostForm),
+            ("https://a.example&.b.example/u", UrlError::HostForm),
             ("https://a..example/u", UrlError::HostForm),
             ("https://.example/u", UrlError::HostForm),
             ("https://2130706433/u", UrlError::HostForm),
@@ -299,6 +309,8 @@ mod tests {
             "https://db/",
             "https://db.internal/",
             "https://nas.home.arpa/",
+            "https://redis.misskey_default/",
+            "https://a.localdomain6/",
             "https://home.arpa/",
             "https://pc.lan/",
         ] {

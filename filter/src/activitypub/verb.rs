@@ -137,6 +137,11 @@ impl Verb {
         !matches!(self, Self::Collection | Self::Actor | Self::Post | Self::Tombstone | Self::Other)
     }
 
+    /// Whether this is a post, or what is left of one.
+    pub fn is_content(self) -> bool {
+        matches!(self, Self::Post | Self::Tombstone)
+    }
+
     /// Whether the activity is a reaction by emoji, in either of its names.
     pub fn is_emoji_reaction(self) -> bool {
         matches!(self, Self::EmojiReact | Self::EmojiReaction)

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use sekisho::decision::{Action, Decision};
+use sekisho::answer::Answer;
+use sekisho::decision::Decision;
 use sekisho::http::path::is_inbox_delivery;
 use sekisho::policy::Policy;
 use serde_json::{Value, json};
@@ -75,10 +76,7 @@ fn replay(policy: &Policy, delivery: &Delivery) -> Value {
         .is_none_or(|(method, target)| is_inbox_delivery(method.as_bytes(), target.as_bytes()));
     let decision = if is_delivery { policy.inbox.decide(&delivery.head, &delivery.body) } else { Decision::default() };
     let refusal = decision.refusal.as_ref();
-    let status = refusal.map(|refusal| match refusal.action {
-        Action::Drop => 202,
-        Action::Reject => refusal.status,
-    });
+    let status = refusal.map(|refusal| Answer::to(refusal).status);
     json!({
         "source": delivery.source,
         "verdict": decision.verdict().as_str(),

@@ -73,13 +73,41 @@ fn is_request(bytes: &[u8]) -> bool {
 /// A request as captured: request line, fields, blank line, body.
 fn raw_request(source: String, bytes: &[u8]) -> Delivery {
     let (head, body) = split_head(bytes);
-    let head = String::from_utf8_lossy(head).into_owned();
-    let mut lines = head.lines();
-    let mut words = lines.next().unwrap_or_default().split(' ');
-    let request_line = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-    let fields = lines.filter_map(|line| line.split_once(':'));
-    let fields = fields.map(|(name, value)| (name.as_bytes(), value.trim().as_bytes()));
-    Delivery { source, request_line: Some(request_line), head: RequestHead::from_fields(fields), body: body.to_vec() }
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let request_line = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
+    let mut words = request_line.split(' ').map(str::to_owned);
+    let request_line = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let fields: Vec<(&[u8], &[u8])> = lines.filter_map(field).collect();
+    let chunked = fields
+        .iter()
+        .any(|(name, value)| name.eq_ignore_ascii_case(b"transfer-encoding") && value.eq_ignore_ascii_case(b"chunked"));
+    let body = if chunked { dechunk(body) } else { body.to_vec() };
+    Delivery { source, request_line: Some(request_line), head: RequestHead::from_fields(fields), body }
+}
+
+fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let (name, value) = line.split_at_checked(colon)?;
+    Some((name, value.strip_prefix(b":")?.trim_ascii()))
+}
+
+/// The content of a chunked body (RFC 9112 section 7.1), as far as it can be read.
+fn dechunk(mut body: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    while let Some((chunk, rest)) = next_chunk(body) {
+        content.extend(chunk);
+        body = rest;
+    }
+    content
+}
+
+fn next_chunk(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = body.iter().position(|byte| *byte == b'\n')?;
+    let (line, rest) = body.split_at_checked(end.checked_add(1)?)?;
+    let size = line.split(|byte| *byte == b';').next()?.trim_ascii();
+    let size = usize::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok().filter(|size| *size > 0)?;
+    let (chunk, rest) = rest.split_at_checked(size)?;
+    Some((chunk, rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n"))?))
 }
 
 fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {
@@ -126,6 +154,9 @@ mod tests {
         assert_eq!(raw.head.signature.as_deref(), Some(&b"a,b"[..]));
         assert_eq!(raw.body, b"{}\n\n");
         assert_eq!(raw_request(String::new(), b"POST /inbox HTTP/1.1\nA: b\n\n{}").body, b"{}");
+        let chunked = b"POST /inbox HTTP/1.1\r\nTransfer-Encoding: chunked\r\nSignature: \xff\r\n\r\n1\r\n{\r\nA;x\r\n\"a\":12345}\r\n0\r\n\r\n";
+        let chunked = raw_request(String::new(), chunked);
+        assert_eq!((&chunked.body[..], chunked.head.signature.as_deref()), (&b"{\"a\":12345}"[..], Some(&b"\xff"[..])));
         assert_eq!(lines("f", b"{}\n\n\"POST / HTTP/1.1\\r\\n\\r\\nx\"\n").len(), 2);
     }
 }

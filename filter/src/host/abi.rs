@@ -4,7 +4,7 @@
 //! hosts other than Envoy can cause such statuses. The SDK still does the other direction: the callbacks and the allocator.
 #![allow(unsafe_code, reason = "the host is reached through extern functions")]
 
-use std::ptr;
+use std::{fmt, ptr};
 
 /// The status of a call. Hosts return numbers that the specification does not name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +15,21 @@ impl Status {
     /// There is no such thing.
     pub const NOT_FOUND: Self = Self(1);
 
+    /// The host does not do it, or not for this plugin.
+    const INTERNAL_FAILURE: Self = Self(10);
+
     fn done(self) -> Result<(), Self> {
         if self == Self::OK { Ok(()) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NOT_FOUND => f.write_str("there is no such thing"),
+            Self::INTERNAL_FAILURE => f.write_str("refused; is the call granted in capability_restriction_config?"),
+            Self(number) => write!(f, "proxy-wasm status {number}"),
+        }
     }
 }
 

@@ -9,10 +9,10 @@ use super::abi::{self, Level, Status};
 use super::kind::{Kind, LogField};
 use super::pairs;
 use crate::answer::{self, Answer};
-use crate::decision::{self, Decision};
+use crate::decision::{self, Decision, Refusal, Verdict};
 use crate::http::{RequestHead, path};
+use crate::incident::Incident;
 use crate::policy::{Policy, PolicyError};
-use crate::rules;
 
 /// The plugin in one worker.
 #[derive(Default)]
@@ -44,24 +44,25 @@ impl RootContext for Root {
 
     fn on_configure(&mut self, _size: usize) -> bool {
         self.kind = Kind::detect();
+        let version = env!("CARGO_PKG_VERSION");
         let configuration = match abi::plugin_configuration() {
             Ok(bytes) => bytes.unwrap_or_default(),
             Err(status) => {
-                abi::log(Level::Error, &format!("sekisho: the policy cannot be read from the host: {status:?}"));
-                return self.refuse_policy();
+                abi::log(Level::Error, &format!("sekisho: the host does not show the policy: {status}"));
+                return self.kind.keeps_without_policy();
             }
         };
         match Policy::parse(&configuration) {
             Ok(policy) => {
-                let summary = policy.inbox.summary();
-                abi::log(Level::Info, &format!("sekisho {}: policy loaded, {summary}", env!("CARGO_PKG_VERSION")));
+                let (host, summary) = (self.kind.name(), policy.inbox.summary());
+                abi::log(Level::Info, &format!("sekisho {version} in {host}: policy loaded, {summary}"));
                 let counters = define_counters(&policy);
                 self.plugin = Some(Rc::new(Plugin { policy, counters }));
                 true
             }
             Err(errors) => {
                 log_errors(&errors);
-                self.refuse_policy()
+                self.kind.keeps_without_policy()
             }
         }
     }
@@ -69,14 +70,6 @@ impl RootContext for Root {
     fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
         let stage = Stage::Other;
         Some(Box::new(Stream { plugin: self.plugin.clone(), kind: self.kind, stage }))
-    }
-}
-
-impl Root {
-    /// What to tell the host about an invalid policy. Envoy then refuses the configuration, or keeps the last good one; nginx
-    /// would lose its workers and let every request hang, so there the filter stays and refuses deliveries.
-    fn refuse_policy(&self) -> bool {
-        self.kind == Kind::Nginx
     }
 }
 
@@ -91,21 +84,21 @@ fn log_errors(errors: &[PolicyError]) {
 /// One counter for each rule in force, and one for what no rule refuses. Names are for ever, and never from a request.
 fn define_counters(policy: &Policy) -> Vec<(CounterKey, u32)> {
     let mut counters = Vec::new();
-    let mut define = |rule: Option<&'static str>, shadow, verdict: &str| {
+    let mut define = |rule: Option<&'static str>, shadow, verdict: Verdict| {
         let (name, mode) = (rule.unwrap_or("none"), if shadow { "shadow" } else { "enforce" });
+        let verdict = verdict.as_str();
         let name = format!("sekisho_decisions.rule={name}.mode={mode}.verdict={verdict}");
         match abi::define_counter(&name) {
             Ok(id) => counters.push((CounterKey { rule, shadow }, id)),
-            Err(status) => abi::log(Level::Error, &format!("sekisho: no counter {name}: {status:?}")),
+            Err(status) => abi::log(Level::Error, &format!("sekisho: no counter {name}: {status}")),
         }
     };
-    define(None, false, "accept");
+    define(None, false, Verdict::Accept);
     for active in policy.inbox.rules() {
-        let verdict = match active.action {
-            decision::Action::Drop => "drop",
-            decision::Action::Reject => "reject",
-        };
-        define(Some(active.rule.id), active.mode == decision::Mode::Shadow, verdict);
+        define(Some(active.rule.id), active.mode == decision::Mode::Shadow, Verdict::from(active.action));
+    }
+    for incident in Incident::ALL {
+        define(Some(incident.id()), false, Verdict::Reject);
     }
     counters
 }
@@ -119,10 +112,17 @@ struct Stream {
 
 /// How far the filter is with a request.
 enum Stage {
-    /// It is no delivery, or is decided.
+    /// It is no delivery, or passes.
     Other,
-    /// It is a delivery whose body is on its way.
-    Reading(RequestHead),
+    /// It is a delivery whose body is on its way; so many bytes of it were here at the last callback.
+    Reading {
+        /// The head.
+        head: RequestHead,
+        /// In bytes.
+        received: usize,
+    },
+    /// It is refused: whatever the host calls next, nothing of it goes on.
+    Held,
 }
 
 impl Context for Stream {}
@@ -136,45 +136,53 @@ impl HttpContext for Stream {
             Err(status) => return self.fail(status),
         }
         let Some(plugin) = self.plugin.clone() else {
-            return self.answer(&Answer::without_policy(), "policy");
+            return self.stop(Incident::NoPolicy);
         };
         if count > self.kind.max_fields() {
-            return self.answer(&Answer::too_many_fields(), "request.fields");
+            return self.stop(Incident::TooManyFields);
         }
         let fields = match abi::request_fields() {
             Ok(fields) => fields,
             Err(status) => return self.fail(status),
         };
-        let head = RequestHead::from_fields(pairs::read(&fields).unwrap_or_default());
+        let Some(fields) = pairs::read(&fields) else {
+            return self.stop(Incident::HostFailure);
+        };
+        let head = RequestHead::from_fields(fields);
         if let Some(decision) = plugin.policy.inbox.begin(&head) {
-            return self.conclude(&plugin, &decision);
+            return self.conclude(&decision);
         }
         // nginx never says that the head is all, and has no body callback for a body without bytes.
         if end_of_stream || head.content_length.as_deref() == Some(b"0") {
-            return self.conclude(&plugin, &plugin.policy.inbox.decide(&head, b""));
+            return self.conclude(&plugin.policy.inbox.decide(&head, b""));
         }
-        self.stage = Stage::Reading(head);
-        match self.kind {
-            Kind::Envoy => Action::Pause,
-            Kind::Nginx => Action::Continue,
-        }
+        self.stage = Stage::Reading { head, received: 0 };
+        self.kind.await_body()
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let (Stage::Reading(_), Some(plugin)) = (&self.stage, self.plugin.clone()) else {
-            return Action::Continue;
+        let (Stage::Reading { received, .. }, Some(plugin)) = (&mut self.stage, &self.plugin) else {
+            return self.stage.action();
         };
+        *received = size;
         if let Some(decision) = plugin.policy.inbox.too_large(size) {
-            return self.conclude(&plugin, &decision);
+            return self.conclude(&decision);
         }
-        if end_of_stream { self.decide(&plugin, size) } else { Action::Pause }
+        if end_of_stream { self.decide() } else { Action::Pause }
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        match self.plugin.clone() {
-            // With trailers, no body callback is the last one.
-            Some(plugin) => self.decide(&plugin, 0),
-            None => Action::Continue,
+        // With trailers, no body callback is the last one.
+        self.decide()
+    }
+}
+
+impl Stage {
+    /// What to answer a callback that brings nothing to decide.
+    fn action(&self) -> Action {
+        match self {
+            Self::Other => Action::Continue,
+            Self::Reading { .. } | Self::Held => Action::Pause,
         }
     }
 }
@@ -182,52 +190,66 @@ impl HttpContext for Stream {
 /// Asks the host whether the request is a delivery. A host that cannot say what the request is has failed.
 fn is_delivery() -> Result<bool, Status> {
     let pseudo_field = |name| abi::request_field(name)?.ok_or(Status::NOT_FOUND);
-    if pseudo_field(":method")? != b"POST" {
+    let method = pseudo_field(":method")?;
+    if !method.eq_ignore_ascii_case(b"POST") {
         return Ok(false);
     }
-    Ok(path::is_inbox_delivery(b"POST", &pseudo_field(":path")?))
+    Ok(path::is_inbox_delivery(&method, &pseudo_field(":path")?))
 }
 
 impl Stream {
-    /// What cannot be judged does not pass; senders come again.
-    fn fail(&self, status: Status) -> Action {
-        abi::log(Level::Error, &format!("sekisho: the host does not show the request: {status:?}"));
-        self.answer(&Answer::host_failure(), "host")
+    /// What cannot be judged does not pass.
+    fn fail(&mut self, status: Status) -> Action {
+        abi::log(Level::Error, &format!("sekisho: the host does not show the request: {status}"));
+        self.stop(Incident::HostFailure)
     }
 
-    /// Decides with the whole body, of which the host said that it has `size` bytes.
-    fn decide(&mut self, plugin: &Plugin, size: usize) -> Action {
-        let Stage::Reading(head) = std::mem::replace(&mut self.stage, Stage::Other) else {
-            return Action::Continue;
+    fn stop(&mut self, incident: Incident) -> Action {
+        self.conclude(&Decision { refusal: Some(incident.refusal()), ..Decision::default() })
+    }
+
+    /// Decides with the whole body.
+    fn decide(&mut self) -> Action {
+        let Stage::Reading { head, received } = &self.stage else {
+            return self.stage.action();
         };
-        let body = abi::request_body().ok().flatten().unwrap_or_default();
-        if body.len() < size {
+        let Some(plugin) = self.plugin.clone() else {
+            return self.stop(Incident::NoPolicy);
+        };
+        match abi::request_body().map(Option::unwrap_or_default) {
             // The host has the body, but not for us: nginx writes what is over `client_body_buffer_size` to a file.
-            return self.answer(&Answer::unreadable_body(), rules::inbox_size::RULE.id);
+            Ok(body) if body.len() < *received => self.stop(Incident::UnreadableBody),
+            Ok(body) => {
+                let decision = plugin.policy.inbox.decide(head, &body);
+                self.conclude(&decision)
+            }
+            Err(status) => self.fail(status),
         }
-        self.conclude(plugin, &plugin.policy.inbox.decide(&head, &body))
     }
 
-    fn conclude(&mut self, plugin: &Plugin, decision: &Decision) -> Action {
-        self.stage = Stage::Other;
-        plugin.count(decision);
+    fn conclude(&mut self, decision: &Decision) -> Action {
+        if let Some(plugin) = &self.plugin {
+            plugin.count(decision);
+        }
         self.tell_log(decision);
         match &decision.refusal {
-            None => Action::Continue,
-            Some(refusal) => self.answer(&Answer::to(refusal), refusal.rule),
+            None => self.stage = Stage::Other,
+            Some(refusal) => {
+                self.stage = Stage::Held;
+                self.answer(refusal);
+            }
         }
+        self.stage.action()
     }
 
-    /// Answers instead of the origin server, and holds the request for good. If the host cannot even do that, the request stays
-    /// held: it ends in a time-out, never at the origin server.
-    fn answer(&self, answer: &Answer, rule: &str) -> Action {
+    /// Answers instead of the origin server. If the host cannot even do that, the request stays held and ends in a time-out.
+    fn answer(&self, refusal: &Refusal) {
+        let answer = Answer::to(refusal);
         let fields = pairs::write(&[("content-type", answer::CONTENT_TYPE)]);
-        // Envoy logs the details; nginx would send them to the client as the reason phrase.
-        let details = if self.kind == Kind::Envoy { rule } else { "" };
+        let details = self.kind.details(refusal.rule);
         if let Err(status) = abi::send_local_response(answer.status, details, &fields, answer.body.as_bytes()) {
-            abi::log(Level::Error, &format!("sekisho: the host took no answer: {status:?}"));
+            abi::log(Level::Error, &format!("sekisho: the host took no answer: {status}"));
         }
-        Action::Pause
     }
 
     /// Hands to the access log what it may say.

@@ -1,5 +1,7 @@
 //! Which proxy this is. Envoy and nginx want opposite things of a paused request.
 
+use proxy_wasm::types::Action;
+
 use super::abi::{self, Status};
 
 /// A proxy that runs proxy-wasm modules.
@@ -19,6 +21,37 @@ impl Kind {
         match abi::property(b"ngx\0pid") {
             Err(Status::NOT_FOUND) | Ok(None) => Self::Envoy,
             _ => Self::Nginx,
+        }
+    }
+
+    /// The proxy's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Envoy => "Envoy",
+            Self::Nginx => "nginx",
+        }
+    }
+
+    /// What to answer the headers callback of a request whose body is wanted.
+    pub fn await_body(self) -> Action {
+        match self {
+            Self::Envoy => Action::Pause,
+            Self::Nginx => Action::Continue,
+        }
+    }
+
+    /// What to answer a configuration with an invalid policy. Envoy then refuses it, or keeps the last good one; nginx would lose its
+    /// workers and let every request hang, so there the filter stays and refuses deliveries.
+    pub fn keeps_without_policy(self) -> bool {
+        self == Self::Nginx
+    }
+
+    /// The details of an answer, given the id of the rule behind it. Envoy logs them; nginx would send them to the client as the reason
+    /// phrase.
+    pub fn details(self, rule: &'static str) -> &'static str {
+        match self {
+            Self::Envoy => rule,
+            Self::Nginx => "",
         }
     }
 

@@ -8,6 +8,10 @@ pub fn is_one_of<S: AsRef<str>>(value: &[u8], allowed: &[S]) -> bool {
     let Ok(value) = std::str::from_utf8(value) else {
         return false;
     };
+    // Two fields arrive joined by a comma. None of the parameters in use has one.
+    if value.contains(',') {
+        return false;
+    }
     let mut parts = value.split(';');
     let essence = parts.next().unwrap_or_default().trim_matches([' ', '\t']);
     allowed.iter().any(|allowed| essence.eq_ignore_ascii_case(allowed.as_ref())) && parts.all(is_harmless_parameter)
@@ -45,6 +49,7 @@ mod tests {
             "application/activity+json, text/html",
             "application/activity+json; charset=shift_jis",
             "application / activity+json",
+            "application/ld+json;profile=x,text/html",
         ] {
             assert!(!is_one_of(bad.as_bytes(), &ALLOWED), "{bad}");
         }

@@ -1,18 +1,24 @@
 //! Which requests deliver to an inbox.
 
-use std::borrow::Cow;
+/// The last segments of the paths that software takes deliveries at: everybody's `inbox`, Smithereen's `sharedInbox`, PieFed's `site_inbox`,
+/// Bonfire's `shared_inbox`, snac's `shared-inbox`.
+const INBOX_SEGMENTS: [&[u8]; 5] = [b"inbox", b"sharedInbox", b"site_inbox", b"shared_inbox", b"shared-inbox"];
 
-/// The last segments of the paths that software takes deliveries at: everybody's `inbox`, Smithereen's `sharedInbox`, PieFed's `site_inbox`.
-const INBOX_SEGMENTS: [&[u8]; 3] = [b"inbox", b"sharedInbox", b"site_inbox"];
+/// The query parameters by which PHP software is told the path: WordPress, and Friendica in its three ways.
+const ROUTE_PARAMETERS: [&[u8]; 4] = [b"rest_route", b"pagename", b"q", b"req"];
 
-/// Whether a request delivers an activity: a POST to `/inbox`, `/users/ID/inbox` or any other path whose last segment is one
-/// of [`INBOX_SEGMENTS`], to `/inbox/NAME` (Friendica, Hubzilla), or to `/?rest_route=...` of such a path (WordPress).
+/// How often percent-encoding is undone. A router behind a proxy may see it undone twice.
+const DECODING_ROUNDS: usize = 3;
+
+/// Whether a request delivers an activity: a POST to a path whose last segment is one of [`INBOX_SEGMENTS`], such as `/inbox` and
+/// `/users/ID/inbox`; to `.../inbox/NAME` (Friendica, Hubzilla, Ghost), except below `/api/`; or with a query that names such a path.
 ///
-/// The path is read as generously as any router behind might read it: percent-encoding undone, case folded, empty segments
-/// and a trailing slash ignored, cut at `?`, `#` and `;` (Fastify 4 takes `;` for the start of the query). A path too many is
-/// an activity judged too many; a path too few would be a way around every rule.
+/// The path is read as generously as any router behind might read it, in all ways at once: cut at `?` and `#`, percent-encoding
+/// undone or not, case folded, empty and dot segments resolved, what follows a `;` kept, left out of its segment, or taken for the
+/// query (Fastify 4), an extension left out (Rails reads `/inbox.json` as `/inbox`), space and control characters around a
+/// segment ignored. A path too many is an activity judged too many; a path too few would be a way around every rule.
 pub fn is_inbox_delivery(method: &[u8], target: &[u8]) -> bool {
-    method == b"POST" && is_inbox(target)
+    method.eq_ignore_ascii_case(b"POST") && is_inbox(target)
 }
 
 fn is_inbox(target: &[u8]) -> bool {
@@ -20,35 +26,63 @@ fn is_inbox(target: &[u8]) -> bool {
     if !target.iter().any(|byte| matches!(byte, b'x' | b'X' | b'%')) {
         return false;
     }
+    let target = target.split(|byte| *byte == b'#').next().unwrap_or_default();
     let mut parts = target.splitn(2, |byte| *byte == b'?');
     let path = parts.next().unwrap_or_default();
     let query = parts.next().unwrap_or_default();
-    let rest_route = query.split(|byte| *byte == b'&').find_map(|pair| pair.strip_prefix(b"rest_route="));
-    is_inbox_path(path) || rest_route.is_some_and(is_inbox_path)
+    is_inbox_path(path) || query.split(|byte| matches!(byte, b'&' | b';')).filter_map(route).any(is_inbox_path)
+}
+
+/// The value of a query parameter that PHP reads as the name of a route.
+fn route(parameter: &[u8]) -> Option<&[u8]> {
+    let at = parameter.iter().position(|byte| *byte == b'=')?;
+    let (name, value) = parameter.split_at_checked(at)?;
+    let name = (0..DECODING_ROUNDS).fold(name.to_vec(), |name, _| percent_decode_once(&name));
+    let php = |byte: &u8| if matches!(byte, b'.' | b' ' | b'+' | b'[') { b'_' } else { *byte };
+    let name: Vec<u8> = name.iter().map(php).collect();
+    let known = ROUTE_PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(name.trim_ascii()));
+    known.then(|| value.strip_prefix(b"=").unwrap_or_default())
 }
 
 fn is_inbox_path(path: &[u8]) -> bool {
-    let path = percent_decode(path);
-    let path = path.split(|byte| matches!(byte, b'?' | b'#' | b';')).next().unwrap_or_default();
-    let named = |segment: &[u8]| INBOX_SEGMENTS.iter().any(|inbox| inbox.eq_ignore_ascii_case(segment));
-    let mut segments =
-        path.split(|byte| matches!(byte, b'/' | b'\\')).filter(|segment| !matches!(segment, [] | [b'.']));
-    let (first, second) = (segments.next(), segments.next());
-    let last = segments.next_back();
-    let friendica = first.is_some_and(|first| first.eq_ignore_ascii_case(b"inbox")) && last.is_none();
-    friendica || last.or(second).or(first).is_some_and(named)
+    let mut path = path.to_vec();
+    for _ in 0..=DECODING_ROUNDS {
+        let before = |mark: u8| path.split(|byte| *byte == mark).next().unwrap_or_default();
+        if [&path[..], before(b';'), before(b'?'), before(b'#')].into_iter().any(ends_in_inbox) {
+            return true;
+        }
+        if !path.contains(&b'%') {
+            return false;
+        }
+        path = percent_decode_once(&path);
+    }
+    false
 }
 
-/// Undoes percent-encoding until nothing more changes, at most three times: a router behind a proxy may see it undone twice.
-fn percent_decode(path: &[u8]) -> Cow<'_, [u8]> {
-    let mut path = Cow::Borrowed(path);
-    for _ in 0..3 {
-        if !path.contains(&b'%') {
-            break;
+fn ends_in_inbox(path: &[u8]) -> bool {
+    let mut segments: Vec<&[u8]> = Vec::new();
+    for segment in path.split(|byte| matches!(byte, b'/' | b'\\')) {
+        match segment {
+            b"" | b"." => {}
+            b".." => drop(segments.pop()),
+            segment => segments.push(segment),
         }
-        path = Cow::Owned(percent_decode_once(&path));
     }
-    path
+    let is_api = segments.first().is_some_and(|first| first.eq_ignore_ascii_case(b"api"));
+    match &segments[..] {
+        [.., one, _] if !is_api && is_named(one, &[b"inbox"]) => true,
+        [.., last] => is_named(last, &INBOX_SEGMENTS),
+        [] => false,
+    }
+}
+
+fn is_named(segment: &[u8], names: &[&[u8]]) -> bool {
+    let stem = segment.split(|byte| matches!(byte, b'.' | b';')).next().unwrap_or_default();
+    let blank = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
+    let start = stem.iter().position(|byte| !blank(byte)).unwrap_or_default();
+    let end = stem.iter().rposition(|byte| !blank(byte)).map_or(0, |at| at.saturating_add(1));
+    let stem = stem.get(start..end).unwrap_or_default();
+    names.iter().any(|name| name.eq_ignore_ascii_case(stem))
 }
 
 fn percent_decode_once(path: &[u8]) -> Vec<u8> {
@@ -95,12 +129,36 @@ mod tests {
             "/./inbox",
             "/users\\a\\inbox",
             "/inbox/heluecht",
+            "/friendica/inbox/alice",
+            "/.ghost/activitypub/inbox/index",
+            "https://a.example/inbox/alice",
             "/wp-json/activitypub/1.0/actors/0/inbox",
             "/a/b/c/d/e/f/inbox",
             "/activitypub/sharedInbox",
             "/site_inbox",
+            "/pub/shared_inbox",
+            "/shared-inbox",
+            "/inbox.json",
+            "/users/a/inbox.activity+json",
+            "/inbox/x/..",
+            "/inbox%20",
+            "/inbox%0A",
+            "/inbox%00",
+            "/users/a%3Fb/inbox",
+            "/users/a%23b/inbox",
+            "/users/a%3Bb/inbox",
+            "/users/a;b/inbox",
+            "/users/x%252523/inbox",
+            "/activitypub;x/sharedInbox;y",
             "/?rest_route=/activitypub/1.0/inbox",
+            "/?rest_route=/x&rest_route=/activitypub/1.0/inbox",
+            "/?rest%5Froute=/activitypub/1.0/inbox",
+            "/?%72est_route=/activitypub/1.0/inbox",
+            "/?rest.route=/activitypub/1.0/inbox",
+            "/?rest+route=/activitypub/1.0/inbox",
             "/index.php?a=b&rest_route=%2Factivitypub%2F1.0%2Factors%2F0%2Finbox",
+            "/index.php?pagename=inbox",
+            "/?q=inbox/alice",
         ] {
             assert!(is_inbox_delivery(b"POST", inbox.as_bytes()), "{inbox}");
         }
@@ -109,17 +167,20 @@ mod tests {
             "/api/notes/create",
             "/outbox",
             "/inboxes",
-            "/users/a/inbox/stats",
-            "/inbox.json",
+            "/users/a/inbox/stats/x",
             "/?inbox",
             "/x",
             "",
             "/notes/inbox/x/y",
             "/%",
             "/%4",
+            "/api/inbox/read",
+            "/api/admin/queue/inbox-delayed",
+            "/?x=/inbox",
         ] {
             assert!(!is_inbox_delivery(b"POST", other.as_bytes()), "{other}");
         }
+        assert!(is_inbox_delivery(b"post", b"/inbox"));
         assert!(!is_inbox_delivery(b"GET", b"/inbox"));
     }
 }

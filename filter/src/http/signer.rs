@@ -15,40 +15,59 @@ pub enum Signer {
 
 impl Signer {
     /// Reads draft-cavage (`Signature`, `Authorization: Signature`) and RFC 9421 (`Signature-Input`) fields. Some software sends
-    /// two of them; they must name the same key.
+    /// two of them; they must name the same key, because servers differ in which one they read.
     pub fn of(head: &RequestHead) -> Self {
         let authorization = head.authorization.as_deref().and_then(signature_scheme);
-        let cavage = head.signature.as_deref().filter(|_| head.signature_input.is_none());
         let fields = [
-            head.signature_input.as_deref().map(|field| key_ids(field, b';', "keyid")),
-            cavage.map(|field| key_ids(field, b',', "keyId")),
-            authorization.map(|field| key_ids(field, b',', "keyId")),
+            (head.signature_input.as_deref(), b';', "keyid"),
+            (head.signature.as_deref(), b',', "keyId"),
+            (authorization, b',', "keyId"),
         ];
         let mut key_id: Option<String> = None;
-        for named in fields.into_iter().flatten() {
-            let Some(named) = named.filter(|named| !named.is_empty()) else {
+        let mut is_signed = false;
+        for (field, separator, name) in fields {
+            let Some(field) = field else { continue };
+            is_signed = true;
+            let Some(named) = key_ids(field, separator, name) else {
                 return Self::Unreadable;
             };
             for name in named {
-                match &key_id {
-                    Some(known) if *known != name => return Self::Unreadable,
-                    Some(_) => {}
-                    None => key_id = Some(name),
+                if key_id.as_ref().is_some_and(|known| *known != name) {
+                    return Self::Unreadable;
                 }
+                key_id = Some(name);
             }
         }
-        key_id.map_or(Self::Unsigned, Self::KeyId)
+        match key_id {
+            Some(key_id) => Self::KeyId(key_id),
+            None if is_signed => Self::Unreadable,
+            None => Self::Unsigned,
+        }
     }
 }
 
-/// The parameters of an `Authorization` field of the scheme `Signature`.
+/// The parameters of an `Authorization` field that holds a signature, under whatever scheme a lenient parser would find it.
 fn signature_scheme(field: &[u8]) -> Option<&[u8]> {
-    let (scheme, parameters) = field.split_at_checked("signature ".len())?;
-    scheme.eq_ignore_ascii_case(b"signature ").then_some(parameters)
+    let text = std::str::from_utf8(field).ok()?;
+    (mentions(text) > 0).then(|| {
+        let at = field.iter().position(u8::is_ascii_whitespace).unwrap_or_default();
+        field.get(at..).unwrap_or_default()
+    })
 }
 
-/// The quoted values of all parameters called `name`; a parameter starts the field or follows `separator`. `None` when the
-/// field is not text or a quoted string does not end. A key id with a quote or backslash in it is no URL, so escapes are not undone.
+/// How often something that could be read as a key id is assigned in `text`, in any case, quoted or not.
+fn mentions(text: &str) -> usize {
+    let text = text.to_ascii_lowercase();
+    let assigned = |(at, name): (usize, &str)| {
+        let rest = text.get(at.saturating_add(name.len())..).unwrap_or_default();
+        rest.trim_start_matches([' ', '\t']).starts_with('=')
+    };
+    text.match_indices("keyid").filter(|found| assigned(*found)).count()
+}
+
+/// The quoted values of all parameters called `name`; a parameter starts the field or follows `separator`. `None` when the field is
+/// not text, when a quoted string does not end, or when another parser could find a key id that is not among these. A key id with a
+/// quote or backslash in it is no URL, so escapes are not undone.
 fn key_ids(field: &[u8], separator: u8, name: &str) -> Option<Vec<String>> {
     let text = std::str::from_utf8(field).ok()?;
     let mut found = Vec::new();
@@ -61,7 +80,7 @@ fn key_ids(field: &[u8], separator: u8, name: &str) -> Option<Vec<String>> {
         }
         rest = after;
     }
-    Some(found)
+    (mentions(text) == found.len()).then_some(found)
 }
 
 #[cfg(test)]
@@ -101,6 +120,8 @@ mod tests {
         };
         assert_eq!(both(r#"Signature keyId="https://a.example/u#main-key",signature="AA==""#), key);
         assert_eq!(both("Bearer abc"), key);
+        assert_eq!(both("Signature\tkeyId=\"https://b.example/k\""), Signer::Unreadable);
+        assert_eq!(both("Basic abc,Signature keyId=\"https://b.example/k\""), Signer::Unreadable);
         assert_eq!(both(r#"Signature keyId="https://b.example/u#main-key""#), Signer::Unreadable);
         assert_eq!(Signer::of(&RequestHead::default()), Signer::Unsigned);
     }
@@ -113,10 +134,20 @@ mod tests {
             r#"keyId="https://a.example"#,
             r#"keyId=https://a.example"#,
             r#"keyId="https://a.example/k",keyId="https://b.example/k""#,
+            r#"keyId="https://a.example/k",algorithm="a,keyId=https://b.example/k,b""#,
+            r#"keyId="https://a.example/k",keyId=https://b.example/k"#,
+            r#"keyid="https://b.example/k",keyId="https://a.example/k""#,
+            r#"xkeyId="https://b.example/k",keyId="https://a.example/k""#,
         ] {
             assert_eq!(cavage(value), Signer::Unreadable, "{value}");
         }
         assert_eq!(rfc9421(r#"a=();keyid="x", b=();keyid="y""#), Signer::Unreadable);
+        let hidden = RequestHead {
+            signature: Some(br#"keyId="https://b.example/k",signature="AA==""#.to_vec()),
+            signature_input: Some(br#"a=();keyid="https://a.example/k""#.to_vec()),
+            ..RequestHead::default()
+        };
+        assert_eq!(Signer::of(&hidden), Signer::Unreadable);
         assert_eq!(rfc9421(r#"a=("keyid=");created=1"#), Signer::Unreadable);
     }
 }

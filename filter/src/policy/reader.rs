@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::PolicyError;
 use crate::json::{Json, Object};
+use crate::registry::Check;
 
 /// A field as it was declared and read.
 #[derive(Clone, Debug)]
@@ -124,6 +125,17 @@ impl<'d> Reader<'d> {
             "items": {"type": "integer", "minimum": range.start(), "maximum": range.end()},
         });
         self.list(key, schema, max_items, doc, |json| integer(json, &range))
+    }
+
+    /// Reports that a field which could be read cannot be used, and gives a check that does nothing: the policy is refused.
+    pub fn fault(&mut self, key: &str, message: String) -> Check {
+        self.error(key, message);
+        Check::Never
+    }
+
+    /// A number of things, within a range.
+    pub fn limit(&mut self, key: &'static str, range: RangeInclusive<u32>, default: u32, doc: &'static str) -> usize {
+        usize::try_from(self.integer(key, range, default, doc)).unwrap_or(usize::MAX)
     }
 
     /// Ends reading: what was not declared by now is an unknown key.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::{Field, compile_rule};
+use crate::incident::Incident;
 use crate::registry::{RULES, Rule, SECTIONS};
 
 /// The JSON Schema (2020-12) of the policy.
@@ -85,6 +86,15 @@ pub fn rules_reference() -> String {
         for field in fields(rule) {
             let _ = writeln!(page, "| `{}.{}` | `{}` | {} |", rule.id, field.key, field.default, field.doc);
         }
+    }
+    page.push_str(
+        "\n## What no rule decides\n\nA delivery that cannot be judged does not pass. In the place of a rule, the answer, the log and the counter name:\n\n\
+         | id | status | when |\n|---|---|---|\n",
+    );
+    for incident in Incident::ALL {
+        let finding = incident.finding();
+        let _ =
+            writeln!(page, "| `{}` | {} | {} {} |", incident.id(), incident.status(), finding.place, finding.reason);
     }
     page
 }

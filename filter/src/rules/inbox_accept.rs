@@ -16,9 +16,12 @@ pub const RULE: Rule = Rule {
     doc: "
 An Accept or Reject (also a tentative one) is allowed if, for each embedded activity, any of these holds:
 
-1. the embedded activity names somebody or something of the actor's origin in `object`, `target`, `to` or `cc`: it was sent to that actor;
+1. its `object` is of the actor's origin: it was sent to that actor;
 2. its `object` is the Public collection: a subscription to a relay;
-3. it names nothing at all.
+3. it is an Invite or Offer, and its `target` is of the actor's origin;
+4. it names no object by id.
+
+What the answer gives in `result`, such as an authorisation, has the origin of the actor.
 
 One that is only named by id is for the server behind to look up.",
     specification: "ActivityPub sections 7.6 and 7.7, FEP-ae0c (relays), FEP-044f (quote requests)",
@@ -27,8 +30,14 @@ One that is only named by id is for the server behind to look up.",
 
 fn check(activity: &Activity<'_>) -> Option<Finding> {
     let answers = matches!(activity.verb, Verb::Accept | Verb::Reject | Verb::TentativeAccept | Verb::TentativeReject);
-    let mut objects = activity.objects.iter().filter(|_| answers);
-    let foreign = objects.any(|object| was_sent_to_another(object, &activity.actor));
+    if !answers {
+        return None;
+    }
+    let mut results = node::ids(activity.node, "result");
+    if results.any(|result| !Reference::new(result).same_origin(&activity.actor)) {
+        return Some(Finding::new("result", "is not on the actor's origin"));
+    }
+    let foreign = activity.objects.iter().any(|object| was_sent_to_another(object, &activity.actor));
     foreign.then(|| Finding::new("object", "was not sent to the actor"))
 }
 
@@ -36,9 +45,11 @@ fn was_sent_to_another(object: &Entity<'_>, actor: &Reference<'_>) -> bool {
     let Some(embedded) = object.node else {
         return false;
     };
-    let keys = ["object", "target", "to", "cc"].into_iter();
-    let mut named = keys.flat_map(|key| node::ids(embedded, key)).peekable();
-    named.peek().is_some() && !named.any(|id| is_public(id) || Reference::new(id).same_origin(actor))
+    let own = |id: &str| Reference::new(id).same_origin(actor);
+    let has_target = matches!(object.verb, Some(Verb::Invite | Verb::Offer));
+    let mut about = node::ids(embedded, "object").peekable();
+    let mut targets = node::ids(embedded, "target").filter(|_| has_target);
+    about.peek().is_some() && !about.any(|id| is_public(id) || own(id)) && !targets.any(own)
 }
 
 #[cfg(test)]
@@ -64,7 +75,17 @@ mod tests {
             }
             let foreign = r#"{"id":"https://b.example/1","type":"Follow","actor":"https://b.example/u","object":"https://c.example/u"}"#;
             refuses("", "inbox.accept", "object", &accept(kind, foreign));
+            let addressed = foreign.replace("\"type\"", "\"to\":\"as:Public\",\"cc\":\"https://a.example/u\",\"type\"");
+            refuses("", "inbox.accept", "object", &accept(kind, &addressed));
         }
+        let granted = |result: &str| {
+            accept(
+                "Accept",
+                &format!(r#"{{"type":"QuoteRequest","object":"https://a.example/n/1"}},"result":"{result}""#),
+            )
+        };
+        accepts("", &granted("https://a.example/stamps/1"));
+        refuses("", "inbox.accept", "result", &granted("https://b.example/stamps/1"));
         accepts("", &accept("Like", r#"{"type":"Follow","object":"https://c.example/u"}"#));
     }
 }

@@ -23,7 +23,9 @@ A delivery whose body is a Collection or OrderedCollection is allowed if all of 
 
 1. it has at most 255 items, in `items` or in `orderedItems` but not in both;
 2. each item is an activity of the bundle's actor's origin, or an id of that origin; none is a collection;
-3. each embedded activity is allowed by all the other rules.",
+3. each embedded activity is allowed by all the other rules.
+
+In `shadow` mode the contents of a nested collection are judged by no rule.",
     specification: "Misskey's inbox; Activity Streams 2.0 section 5",
     compile: |_| Check::Activity(Box::new(|subject| check(subject.activity))),
 };

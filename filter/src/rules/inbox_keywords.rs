@@ -2,7 +2,6 @@
 
 use aho_corasick::AhoCorasick;
 
-use super::posts;
 use crate::decision::{Action, Finding, Mode};
 use crate::json::{Json, Object};
 use crate::registry::{Check, Phase, Rule, Subject};
@@ -17,8 +16,8 @@ pub const RULE: Rule = Rule {
     action: Some(Action::Drop),
     summary: "posts that contain a listed word",
     doc: "
-A delivery is allowed if none of `words` occurs in the text of the posts that it brings: `name`, `summary`, `content` and their language maps, `source`, the names and
-links of attachments, tags and poll choices, with and without their HTML tags and entities. Case does not count. A word is found inside others too,
+A delivery is allowed if none of `words` occurs in any text of it at any depth: names, summaries, contents, language maps, sources, links, attachments, tags, poll choices,
+profile fields; not in ids and addresses. Text is compared with and without their HTML tags and entities. Case and invisible characters do not count. A word is found inside others too,
 so that links and languages without spaces are covered: mind short words.",
     specification: "Activity Streams 2.0 section 4.7 (natural language values)",
     compile: |reader| {
@@ -30,35 +29,63 @@ so that links and languages without spaces are covered: mind short words.",
             "words, matched anywhere, without regard to case",
         );
         let folded: Vec<String> = words.iter().map(|word| text::fold(word)).collect();
+        if folded.is_empty() {
+            return Check::Never;
+        }
         match AhoCorasick::new(&folded) {
-            Ok(automaton) if !folded.is_empty() => Check::Activity(Box::new(move |subject| check(&automaton, subject))),
-            // An empty list matches nothing; a list within these bounds always compiles.
-            _ => Check::Reading,
+            Ok(automaton) => Check::Activity(Box::new(move |subject| check(&automaton, subject))),
+            Err(error) => reader.fault("words", error.to_string()),
         }
     },
 };
 
 fn check(words: &AhoCorasick, subject: &Subject<'_>) -> Option<Finding> {
-    let listed = |value: &str| {
-        let folded = text::fold(value);
-        words.is_match(&folded) || text::strip_html(&folded).is_some_and(|plain| words.is_match(&plain))
-    };
-    let found = posts::all(subject.activity).iter().any(|post| any_text(post, &listed));
+    let listed = |value: &str| text::readings(value).any(|reading| words.is_match(&text::fold(&reading)));
+    let found = any_text(subject.activity.node, &listed);
     found.then(|| Finding::new("object", "contains a listed word"))
 }
 
-fn any_text(post: &Object<'_>, listed: &impl Fn(&str) -> bool) -> bool {
-    const TEXT: [&str; 5] = ["name", "summary", "content", "_misskey_content", "_misskey_summary"];
-    const MAPS: [&str; 4] = ["nameMap", "summaryMap", "contentMap", "source"];
-    const PARTS: [&str; 4] = ["attachment", "tag", "oneOf", "anyOf"];
-    let in_values = |value: &Json<'_>| value.as_list().iter().filter_map(Json::as_str).any(listed);
-    let in_text = |node: &Object<'_>| TEXT.iter().filter_map(|key| node.get(key)).any(in_values);
-    let in_links = |node: &Object<'_>| ["url", "href"].iter().filter_map(|key| node.get(key)).any(in_values);
-    let maps = MAPS.iter().filter_map(|key| post.get(key)?.as_object());
-    let mut parts = PARTS.iter().flat_map(|key| post.list(key)).filter_map(Json::as_object);
-    in_text(post)
-        || { maps }.any(|map| map.iter().any(|(_, value)| in_values(value)))
-        || parts.any(|part| in_text(part) || in_links(part))
+/// Properties that hold ids, dates and machinery, not what people read. Objects in them are looked at all the same.
+const NOT_TEXT: [&str; 25] = [
+    "id",
+    "type",
+    "actor",
+    "attributedTo",
+    "to",
+    "cc",
+    "bto",
+    "bcc",
+    "audience",
+    "object",
+    "target",
+    "origin",
+    "instrument",
+    "result",
+    "inReplyTo",
+    "published",
+    "updated",
+    "mediaType",
+    "inbox",
+    "outbox",
+    "followers",
+    "following",
+    "atomUri",
+    "inReplyToAtomUri",
+    "conversation",
+];
+
+/// Whole properties that no reader sees.
+const NOT_SHOWN: [&str; 5] = ["@context", "signature", "proof", "publicKey", "endpoints"];
+
+fn any_text(node: &Object<'_>, listed: &impl Fn(&str) -> bool) -> bool {
+    node.iter().filter(|(key, _)| !NOT_SHOWN.contains(key)).any(|(key, value)| {
+        value.as_list().iter().any(|value| match value {
+            Json::String(text) => !NOT_TEXT.contains(&key) && listed(text),
+            Json::Object(inner) => any_text(inner, listed),
+            Json::Array(items) => items.iter().filter_map(Json::as_str).any(listed),
+            _ => false,
+        })
+    })
 }
 
 #[cfg(test)]
@@ -83,6 +110,9 @@ mod tests {
             r#""content":"<a href=\"https://ctkpaarr.org/x\">here</a>""#,
             r#""content":"spam &amp; eggs""#,
             r#""content":"ctkpaarr&#x2e;org""#,
+            r#""content":"&#67;tkpaarr.org""#,
+            r#""content":"< ctk&#112;aarr.org >""#,
+            r#""content":"ctk\u200bpaarr.org""#,
             r#""contentMap":{"ja":"荒らし.com"}"#,
             r#""summary":"荒らし.COM""#,
             r#""source":{"content":"ctkpaarr.org","mediaType":"text/plain"}"#,
@@ -90,6 +120,16 @@ mod tests {
             r#""tag":{"type":"Hashtag","name":"荒らし.com"}"#,
             r#""attachment":{"type":"Link","href":"https://CTKPAARR.org/"}"#,
             r#""oneOf":[{"name":"ctkpaarr.org"}]"#,
+            r#""quote":{"type":"Note","content":"ctkpaarr.org"}"#,
+            r#""attachment":[{"type":"PropertyValue","value":"ctkpaarr.org"}]"#,
+            r#""attachment":[{"url":[{"type":"Link","href":"https://ctkpaarr.org"}]}]"#,
+            r#""source":"ctkpaarr.org""#,
+            r#""content":"ctk<!-- > -->paarr.org""#,
+            r#""content":"ctk<b title=\">\">paarr.org</b>""#,
+            r#""content":"<3 ctk<b></b>paarr.org""#,
+            r#""content":"<a href=\"https://ctkpaarr&#46;org/\">x</a>""#,
+            r#""content":"ctkpaarr&#46org""#,
+            r#""content":"ctkpaarr&period;org""#,
         ] {
             refuses(POLICY, "inbox.keywords", "object", &post(inner));
             accepts("", &post(inner));

@@ -1,7 +1,7 @@
 //! `inbox.ld`
 
+use crate::activitypub::Verb;
 use crate::activitypub::activity::{Activity, Reference};
-use crate::activitypub::{AS2, Verb};
 use crate::decision::{Action, Finding, Mode};
 use crate::json::{Json, Object};
 use crate::registry::{Check, Phase, Rule};
@@ -17,14 +17,16 @@ pub const RULE: Rule = Rule {
     doc: "
 Some servers read an activity as plain JSON, some expand it as JSON-LD, and an LD signature covers only the expanded form. A delivery is allowed if, at every depth:
 
-1. no key is `@id`, `@type`, `@graph`, `@included`, `@reverse`, `@nest`, `__proto__`, an Activity Streams IRI or a term with the prefix `as:`, and none is a core term in
-   other letter case (Go reads `Actor` as `actor`);
+1. no key but `@context` is a keyword (`@id`, `@type`, `@graph`, `@set` ..), `__proto__`, an Activity Streams IRI or a term with the prefix `as:`, and none is a core
+   term in other letter case (Go reads `Actor` as `actor`);
 
-and, if there is a `signature`:
+2. no `@context` gives a core term another meaning or another name, makes an alias of a keyword, or sets `@base` or `@import`;
 
-2. no `@context` is `null`, gives a core term another meaning, makes an alias of a keyword, or sets `@vocab`, `@base` or `@import`;
-3. a context that is named by URL is one of the well-known hosts (www.w3.org, w3id.org, purl.archive.org, joinmastodon.org, litepub.social, gotosocial.org, schema.org,
-   misskey-hub.net), of the actor's origin, or of a host that the policy adds.",
+and, in an object with a `signature`:
+
+3. no `@context` is `null`, takes a term away, nests, reverses, or sets `@vocab`;
+4. a context that is named by URL is a well-known one (below www.w3.org/ns, w3id.org/security, w3id.org/identity, w3id.org/fep, purl.archive.org/socialweb,
+   purl.archive.org/miscellany, joinmastodon.org/ns, litepub.social, gotosocial.org/ns, schema.org, misskey-hub.net/ns), of the actor's origin, or of a host that the policy adds.",
     specification: "JSON-LD 1.1 section 4; CVE-2024-32983, CVE-2026-46349, CVE-2022-24307",
     compile: |reader| {
         let hosts = reader.strings(
@@ -78,74 +80,80 @@ const CORE_TERMS: [&str; 32] = [
     "as",
 ];
 
-/// Keywords that occur nowhere but in contexts in what real software sends, plus the key that JavaScript gives a meaning to.
-const FORBIDDEN_KEYS: [&str; 7] = ["@id", "@type", "@graph", "@included", "@reverse", "@nest", "__proto__"];
-
-const CONTEXT_HOSTS: [&str; 8] = [
-    "www.w3.org",
-    "w3id.org",
-    "purl.archive.org",
-    "joinmastodon.org",
-    "litepub.social",
-    "gotosocial.org",
+/// Where the contexts in use live, without the scheme. Names below w3id.org and purl.archive.org can be had by anybody, so there the
+/// paths count.
+const WELL_KNOWN_CONTEXTS: [&str; 11] = [
+    "www.w3.org/ns/",
+    "w3id.org/security/",
+    "w3id.org/identity/",
+    "w3id.org/fep/",
+    "purl.archive.org/socialweb/",
+    "purl.archive.org/miscellany",
+    "joinmastodon.org/ns",
+    "litepub.social/",
+    "gotosocial.org/ns",
     "schema.org",
-    "misskey-hub.net",
+    "misskey-hub.net/ns",
 ];
 
 fn check(activity: &Activity<'_>, hosts: &[String]) -> Option<Finding> {
-    let signed = activity.node.get("signature").is_some_and(|signature| *signature != Json::Null);
-    let walk = Walk { actor: &activity.actor, hosts, signed };
-    walk.object(activity.node)
+    let walk = Walk { actor: &activity.actor, hosts };
+    walk.object(activity.node, false)
 }
 
 struct Walk<'w> {
     actor: &'w Reference<'w>,
     hosts: &'w [String],
-    signed: bool,
 }
 
 impl Walk<'_> {
-    /// Looks at an object and all below it. The depth is bounded by the parser.
-    fn object(&self, object: &Object<'_>) -> Option<Finding> {
+    /// Looks at an object and all below it, which a signature around it covers too. The depth is bounded by the parser.
+    fn object(&self, object: &Object<'_>, signed: bool) -> Option<Finding> {
+        let signed = signed || object.get("signature").is_some_and(|signature| *signature != Json::Null);
         object.iter().find_map(|(key, value)| {
             if key == "@context" {
-                return value_or_items(value).iter().find_map(|context| self.context(context));
+                return value_or_items(value).iter().find_map(|context| self.context(context, signed));
             }
             if is_forbidden_key(key) {
                 return Some(Finding::new("json-ld", "has a key that linked data reads as another"));
             }
-            self.value(value)
+            self.value(value, signed)
         })
     }
 
-    fn value(&self, value: &Json<'_>) -> Option<Finding> {
+    fn value(&self, value: &Json<'_>, signed: bool) -> Option<Finding> {
         match value {
-            Json::Object(object) => self.object(object),
-            Json::Array(items) => items.iter().find_map(|item| self.value(item)),
+            Json::Object(object) => self.object(object, signed),
+            Json::Array(items) => items.iter().find_map(|item| self.value(item, signed)),
             _ => None,
         }
     }
 
-    fn context(&self, context: &Json<'_>) -> Option<Finding> {
-        if !self.signed {
-            return None;
-        }
+    fn context(&self, context: &Json<'_>, signed: bool) -> Option<Finding> {
         let fault = match context {
-            Json::Null => Some("resets its terms under a signature"),
-            Json::String(url) => (!self.is_known(url)).then_some("is not a well-known one under a signature"),
             Json::Object(terms) => {
-                let redefines = terms.iter().any(|(term, meaning)| redefines(term, meaning));
-                redefines.then_some("redefines a core term under a signature")
+                let mut terms = terms.iter();
+                terms.find_map(|(term, meaning)| {
+                    if redefines(term, meaning) {
+                        Some("redefines a core term")
+                    } else {
+                        (signed && twists(term, meaning)).then_some("changes the reading of a signed document")
+                    }
+                })
             }
-            _ => Some("is no context"),
+            Json::Null if signed => Some("resets its terms under a signature"),
+            Json::String(url) if signed && !self.is_known(url) => Some("is not a well-known one under a signature"),
+            _ => None,
         };
         fault.map(|fault| Finding::new("@context", fault))
     }
 
     fn is_known(&self, url: &str) -> bool {
         let reference = Reference::new(url);
-        let host = url.split('/').nth(2).unwrap_or_default();
-        let listed = CONTEXT_HOSTS.contains(&host) || self.hosts.iter().any(|known| known == host);
+        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+        let host = rest.split('/').next().unwrap_or_default();
+        let listed = WELL_KNOWN_CONTEXTS.iter().any(|known| rest.starts_with(known))
+            || self.hosts.iter().any(|known| known == host);
         reference.same_origin(self.actor) || (listed && reference.origin.is_ok())
     }
 }
@@ -159,25 +167,74 @@ fn value_or_items<'v, 'a>(value: &'v Json<'a>) -> &'v [Json<'a>] {
 }
 
 fn is_forbidden_key(key: &str) -> bool {
-    // All but a few keys in use start with a lower-case letter and hold no colon.
-    FORBIDDEN_KEYS.contains(&key)
-        || key.starts_with("as:")
-        || key.starts_with(AS2)
-        || key.starts_with("http://www.w3.org/ns/activitystreams")
-        || (key.bytes().any(|byte| byte.is_ascii_uppercase())
-            && CORE_TERMS.iter().any(|term| term.eq_ignore_ascii_case(key) && *term != key))
+    match key.as_bytes() {
+        [b'@', ..] => true,
+        [b'_', ..] => key == "__proto__",
+        [b'a' | b'h', ..] if key.contains(':') => as2_term(key).is_some(),
+        // A core term in another case has a capital letter somewhere.
+        bytes => bytes.iter().any(u8::is_ascii_uppercase) && CORE_TERMS.iter().any(|term| is_other_case(term, key)),
+    }
 }
 
+fn is_other_case(term: &str, key: &str) -> bool {
+    term.eq_ignore_ascii_case(key) && term != key
+}
+
+/// The term of the Activity Streams vocabulary that a name with a prefix or namespace stands for.
+fn as2_term(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix("as:").or_else(|| {
+        let rest = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://"))?;
+        rest.strip_prefix("www.w3.org/ns/activitystreams")
+    })?;
+    Some(rest.trim_start_matches('#'))
+}
+
+/// Whether a definition changes what a core term means, or gives its meaning another name.
 fn redefines(term: &str, meaning: &Json<'_>) -> bool {
-    let is_keyword = |value: &Json<'_>| value.as_str().is_some_and(|value| value.starts_with('@'));
-    let aliases_keyword = match meaning {
-        Json::Object(definition) => {
-            definition.get("@id").is_some_and(is_keyword) || definition.get("@context").is_some()
-        }
-        value => is_keyword(value),
-    };
-    let names_verb = Verb::from_name(term) != Verb::Other;
-    matches!(term, "@vocab" | "@base" | "@import") || CORE_TERMS.contains(&term) || names_verb || aliases_keyword
+    let id = definition_id(meaning).unwrap_or_default();
+    // The standard's own aliases, written out.
+    if matches!((term, id), ("id", "@id") | ("type", "@type")) {
+        return false;
+    }
+    // Types that the vocabulary does not have are defined by whoever uses them.
+    let extension = |verb: Verb| matches!(verb, Verb::Other | Verb::EmojiReact | Verb::EmojiReaction | Verb::Lock);
+    let decides = |name: &str| CORE_TERMS.contains(&name) || !extension(Verb::from_name(name));
+    let is_namespace = NAMESPACE.starts_with(id) && id.starts_with("http");
+    let usual_prefix = term == "as" && id == NAMESPACE;
+    let of_a_core_term = decides(term) || as2_term(id).is_some_and(decides) || is_namespace;
+    let scoped = meaning.as_object().is_some_and(|definition| definition.get("@context").is_some());
+    let reverse = meaning.as_object().and_then(|definition| definition.get("@reverse")?.as_str()?.into());
+    matches!(term, "@base" | "@import")
+        || id.starts_with('@')
+        || scoped
+        || reverse.and_then(as2_term).is_some_and(decides)
+        || (of_a_core_term && !usual_prefix)
+}
+
+/// The namespace of the vocabulary, as its prefix is defined.
+const NAMESPACE: &str = "https://www.w3.org/ns/activitystreams#";
+
+/// Whether a definition can make the same signed statements read differently as plain JSON.
+fn twists(term: &str, meaning: &Json<'_>) -> bool {
+    const TWISTING: [&str; 4] = ["@reverse", "@nest", "@propagate", "@context"];
+    let parts = meaning.as_object();
+    let containers = parts.map_or(&[][..], |definition| definition.list("@container"));
+    let graph =
+        containers.iter().any(|container| matches!(container.as_str(), Some("@graph" | "@id" | "@type" | "@index")));
+    let taken_away = *meaning == Json::Null || (parts.is_some() && definition_id(meaning).is_none());
+    let keyword = matches!(term, "@vocab" | "@propagate");
+    keyword
+        || graph
+        || (taken_away && !term.starts_with('@'))
+        || TWISTING.iter().any(|key| parts.is_some_and(|parts| parts.get(key).is_some()))
+}
+
+/// The IRI, compact IRI or keyword that a term is defined as.
+fn definition_id<'v>(meaning: &'v Json<'_>) -> Option<&'v str> {
+    match meaning {
+        Json::Object(definition) => definition.get("@id").and_then(Json::as_str),
+        value => value.as_str(),
+    }
 }
 
 #[cfg(test)]
@@ -207,7 +264,16 @@ mod tests {
         }
         let policy = r#"{"inbox":{"ld":{"context_hosts":["ctx.example"]}}}"#;
         accepts(policy, &signed(r#""https://ctx.example/v1""#));
-        accepts("", &create(r#""@context":[null,{"object":"x:y"},"https://b.example/c"],"object":{"type":"Note"}"#));
+        accepts(
+            "",
+            &create(r#""@context":[null,{"@vocab":"_:","x":null},"https://b.example/c"],"object":{"type":"Note"}"#),
+        );
+        accepts(
+            "",
+            &signed(
+                r#"{"id":"@id","type":"@type","as":"https://www.w3.org/ns/activitystreams#","vcard":"http://www.w3.org/2006/vcard/ns#","EmojiReact":"http://litepub.social/ns#EmojiReact"}"#,
+            ),
+        );
     }
 
     #[test]
@@ -220,6 +286,9 @@ mod tests {
             r#"{"type":"Note","as:content":"x"}"#,
             r#"{"type":"Note","AttributedTo":"https://b.example/u"}"#,
             r#"{"type":"Note","__proto__":{}}"#,
+            r#"{"@set":["https://b.example/2"]}"#,
+            r#"{"type":"Note","attributedTo":{"@list":["https://b.example/u"]}}"#,
+            r#"{"type":"Note","content":"x","http://www.w3.org/ns/activitystreams#url":"y"}"#,
         ] {
             refuses("", "inbox.ld", "json-ld", &create(&format!(r#""object":{object}"#)));
         }
@@ -235,6 +304,17 @@ mod tests {
             r#"{"@vocab":"https://b.example/"}"#,
             r#""https://b.example/context""#,
             r#""https://w3id.org@b.example/""#,
+            r#""https://purl.archive.org/anybody/context""#,
+            r#"{"x":"as:object"}"#,
+            r#"{"x":{"@id":"https://www.w3.org/ns/activitystreams#actor","@type":"@id"}}"#,
+            r#"{"Post":"as:Note"}"#,
+            r#"{"r":{"@reverse":"as:object"}}"#,
+            r#"{"movedTo":null}"#,
+            r#"{"movedTo":{"@id":null}}"#,
+            r#"{"x":"https://www.w3.org/ns/activitystreams#"}"#,
+            r#"{"x":"https://www.w3.org/ns/"}"#,
+            r#"{"x":{"@id":"x:y","@container":"@graph"}}"#,
+            r#"{"x":{"@id":"x:y","@nest":"z"}}"#,
         ] {
             refuses("", "inbox.ld", "@context", &signed(context));
         }

@@ -39,7 +39,6 @@ fn check(activity: &Activity<'_>) -> Option<Finding> {
     };
     let of_oneself = match (&objects[..], &targets[..]) {
         ([object], [target]) => names_actor(object) != names_actor(target),
-        ([object], []) => names_actor(object),
         _ => false,
     };
     let allowed = of_oneself || (moves_content && !objects.is_empty() && own_content());
@@ -71,6 +70,8 @@ mod tests {
         ] {
             refuses("", "inbox.move", "object", &movement(object, target, more));
         }
+        let nowhere = movement(own, other, "").replace(&format!(",\"target\":\"{other}\""), "");
+        refuses("", "inbox.move", "object", &nowhere);
         let several = movement(own, other, "")
             .replace(&format!("\"object\":\"{own}\""), &format!("\"object\":[\"{own}\",\"{other}\"]"));
         refuses("", "inbox.move", "object", &several);

@@ -1,10 +1,11 @@
 //! `inbox.origin`
 
 use crate::activitypub::activity::{Activity, Reference};
-use crate::activitypub::{Scheme, UrlError, is_public, node, verb};
+use crate::activitypub::{Origin, Scheme, UrlError, node};
 use crate::decision::{Action, Finding, Mode};
 use crate::json::{Json, Object};
 use crate::registry::{Check, Phase, Rule};
+use crate::rules::posts;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -24,8 +25,9 @@ A delivery is allowed if all of these hold for every URL that says who or what i
 4. an actor or owner has no fragment.
 
 This holds for the ids of the activity and of what it creates, updates, deletes, undoes, adds or announces, for actors and owners, `inReplyTo` and quotes.
-What a server only looks up in its own database (the object of a Like or Follow) and mere addressing (`to`, `cc`, mentions) may be `http`,
-but no trick and no private host. Replies to and addresses in other schemes (`tag:`, `acct:`, `did:`) are let through: nobody connects to them.
+What a server only looks up in its own database (the object of a Like or Follow), mere addressing (`to`, `cc`, mentions), and what servers may fetch with the activity (an
+actor's endpoints, links, collections, JSON-LD contexts, keys) may be `http` and oddly written, but has no userinfo and no private host. References in other schemes (`tag:`, `acct:`,
+`did:`) are let through there and in `inReplyTo`: nobody connects to them.
 
 `allow_http` is for test hosts: it also allows private hosts, at any port. Never set it on a public server.",
     specification: "FEP-fe34, WHATWG URL, RFC 6761, RFC 6762, RFC 8375",
@@ -58,8 +60,42 @@ enum Use {
     Lookup,
 }
 
+/// The properties whose URLs some server follows, wherever they stand.
+const FOLLOWED: [&str; 31] = [
+    "@context",
+    "id",
+    "actor",
+    "attributedTo",
+    "owner",
+    "controller",
+    "object",
+    "target",
+    "instrument",
+    "result",
+    "to",
+    "cc",
+    "bto",
+    "bcc",
+    "audience",
+    "href",
+    "inbox",
+    "outbox",
+    "sharedInbox",
+    "followers",
+    "following",
+    "featured",
+    "replies",
+    "first",
+    "next",
+    "publicKey",
+    "movedTo",
+    "quoteAuthorization",
+    "creator",
+    "verificationMethod",
+    "context",
+];
+
 const QUOTES: [&str; 5] = ["inReplyTo", "quote", "quoteUrl", "quoteUri", "_misskey_quote"];
-const ADDRESSING: [&str; 5] = ["to", "cc", "bto", "bcc", "audience"];
 
 impl Origins {
     fn check(&self, activity: &Activity<'_>) -> Option<Finding> {
@@ -82,46 +118,56 @@ impl Origins {
                 })
             })
             .or_else(|| {
-                let embedded = activity.objects.iter().filter_map(|object| object.node);
-                let nodes = embedded.map(|node| ("object.", node));
-                let mut nodes = std::iter::once(("", activity.node)).chain(nodes);
-                nodes.find_map(|(place, node)| self.check_references(place, node))
+                let instruments = activity.instruments.iter().filter_map(|instrument| instrument.id.as_ref());
+                { instruments }.find_map(|id| judge("instrument", id, Use::Fetch))
             })
+            .or_else(|| posts::all(activity).into_iter().find_map(|node| self.check_replies(node)))
+            .or_else(|| self.check_below(None, activity.node))
     }
 
-    fn check_references(&self, place: &str, node: &Object<'_>) -> Option<Finding> {
-        let judge = |key: &str, raw: &str, usage| {
-            let fault = self.fault(&Reference::new(raw), usage)?;
-            Some(Finding::new(format!("{place}{key}"), fault))
-        };
-        let judge_ids = |keys: &[&str], usage| {
-            let mut ids = keys.iter().flat_map(|key| node::ids(node, key).map(move |raw| (*key, raw)));
-            ids.find_map(|(key, raw)| judge(key, raw, usage))
-        };
-        let mut mentions = node::objects(node, "tag").filter(|tag| verb::has_type(tag, "Mention"));
-        judge_ids(&QUOTES, Use::Fetch).or_else(|| judge_ids(&ADDRESSING, Use::Lookup)).or_else(|| {
-            mentions.find_map(|mention| {
-                let href = mention.get("href").and_then(Json::as_str)?;
-                judge("tag.href", href, Use::Lookup)
+    /// What a post answers or quotes.
+    fn check_replies(&self, node: &Object<'_>) -> Option<Finding> {
+        let mut ids = QUOTES.iter().flat_map(|key| node::ids(node, key).map(move |raw| (*key, raw)));
+        ids.find_map(|(key, raw)| {
+            let fault = self.fault(&Reference::new(raw), Use::Fetch)?;
+            Some(Finding::new(key, fault))
+        })
+    }
+
+    /// Everything at any depth that some server follows. The depth is bounded by the parser.
+    fn check_below(&self, within: Option<&'static str>, node: &Object<'_>) -> Option<Finding> {
+        node.iter().find_map(|(key, value)| {
+            let followed = FOLLOWED.iter().find(|followed| **followed == key).copied();
+            // Nobody asks whom an activity itself is attributed to: it has an actor.
+            let followed = followed.filter(|key| within.is_some() || *key != "attributedTo");
+            let place = followed.or(within).unwrap_or("object");
+            value.as_list().iter().find_map(|value| match value {
+                Json::String(raw) => {
+                    let fault = followed.and_then(|_| self.lookup_fault(raw))?;
+                    Some(Finding::new(place, fault))
+                }
+                Json::Object(inner) => self.check_below(Some(place), inner),
+                _ => None,
             })
         })
     }
 
     fn fault(&self, reference: &Reference<'_>, usage: Use) -> Option<&'static str> {
+        if usage == Use::Lookup {
+            return self.lookup_fault(reference.raw);
+        }
         if usage == Use::Owner && reference.raw.contains('#') {
             return Some("has a fragment");
         }
-        let origin = match &reference.origin {
-            Ok(origin) => origin,
-            Err(error) => {
-                let inert = matches!(usage, Use::Fetch | Use::Lookup)
-                    && (is_public(reference.raw) || (*error == UrlError::Scheme && !is_web(reference.raw)));
-                return (!inert).then_some(error.as_str());
-            }
-        };
-        if origin.scheme == Scheme::Http && !self.allow_http && usage != Use::Lookup {
-            return Some("is not https");
+        match &reference.origin {
+            Ok(origin) if origin.scheme == Scheme::Http && !self.allow_http => Some("is not https"),
+            Ok(origin) => self.origin_fault(origin),
+            Err(UrlError::Scheme) if usage == Use::Fetch && !is_web(reference.raw) => None,
+            Err(error) => Some(error.as_str()),
         }
+    }
+
+    fn origin_fault(&self, origin: &Origin<'_>) -> Option<&'static str> {
         let private = origin.host.is_private();
         if private && !self.allow_http {
             return Some("is not on a public host");
@@ -129,6 +175,30 @@ impl Origins {
         let usual_port = origin.port == origin.scheme.default_port();
         let port_allowed = usual_port || private || self.allowed_ports.contains(&origin.port);
         (!port_allowed).then_some("is on a port that is not allowed")
+    }
+
+    /// What is not an owner's name may be written as oddly as people write URLs, as long as nobody is led into a private network.
+    fn lookup_fault(&self, raw: &str) -> Option<&'static str> {
+        if let Ok(origin) = Origin::parse(raw) {
+            return self.origin_fault(&origin);
+        }
+        if !is_web(raw) {
+            return None;
+        }
+        // What no parser takes for a URL leads nowhere.
+        let url = url::Url::parse(raw.trim_matches(|c: char| c <= ' ' || c.is_whitespace())).ok()?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Some(UrlError::Userinfo.as_str());
+        }
+        let mut normal = url.clone();
+        // A trailing dot is written by nobody, and means the same.
+        let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_owned();
+        let _same_host = normal.set_host(Some(&host));
+        match Origin::parse(normal.as_str()) {
+            Ok(origin) => self.origin_fault(&origin),
+            Err(UrlError::TooLong | UrlError::Fragment | UrlError::Character) => None,
+            Err(error) => Some(error.as_str()),
+        }
     }
 }
 
@@ -159,7 +229,7 @@ fn object_use(activity: &Activity<'_>) -> Use {
 
 /// Whether some parser would take the text for a web URL after all.
 fn is_web(raw: &str) -> bool {
-    let raw = raw.trim_start_matches(|c: char| c <= ' ');
+    let raw = raw.trim_start_matches(|c: char| c <= ' ' || c.is_whitespace());
     raw.starts_with(['/', '\\']) || raw.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
 }
 
@@ -218,15 +288,28 @@ mod tests {
         for (place, more) in [
             ("object.attributedTo", r#","attributedTo":"https://a.example/u#x""#),
             ("object.attributedTo", r#","attributedTo":["https://a.example/u","http://a.example/u"]"#),
-            ("object.inReplyTo", r#","inReplyTo":"http://b.example/2""#),
-            ("object.inReplyTo", r#","inReplyTo":"https:/b.example/2""#),
-            ("object.inReplyTo", r#","inReplyTo":{"id":"https://10.0.0.1/2"}"#),
-            ("object._misskey_quote", r#","_misskey_quote":"https://metadata.internal/""#),
-            ("object.to", r#","to":["as:Public","https://169.254.169.254/"]"#),
-            ("object.tag.href", r#","tag":{"type":"Mention","href":"http://localhost:6379/"}"#),
+            ("inReplyTo", r#","inReplyTo":"http://b.example/2""#),
+            ("inReplyTo", r#","inReplyTo":"https:/b.example/2""#),
+            ("inReplyTo", r#","inReplyTo":"\u00a0https://b.example/2""#),
+            ("inReplyTo", r#","inReplyTo":{"id":"https://10.0.0.1/2"}"#),
+            ("_misskey_quote", r#","_misskey_quote":"https://metadata.internal/""#),
+            ("to", r#","to":["as:Public","https://169.254.169.254/"]"#),
+            ("cc", r#","cc":"https://0x7f.1/""#),
+            ("cc", r#","cc":"https://LOCALHOST./""#),
+            ("cc", r#","cc":"https:\\\\127.0.0.1\\u""#),
+            ("href", r#","cc":{"type":"Link","href":"https://b.example@127.0.0.1/"}"#),
+            ("href", r#","tag":{"type":"Mention","href":"http://localhost:6379/"}"#),
+            ("href", r#","tag":[{"type":"Link","mediaType":"application/activity+json","href":"http://[::1]/"}]"#),
+            ("replies", r#","replies":"http://10.0.0.1/""#),
+            ("next", r#","replies":{"first":{"next":"http://10.0.0.1/"}}"#),
+            ("@context", r#","@context":"http://169.254.169.254/latest/meta-data""#),
+            ("sharedInbox", r#","endpoints":{"sharedInbox":"http://169.254.169.254/k"}"#),
+            ("creator", r#","signature":{"creator":"http://10.0.0.1/k"}"#),
         ] {
             refuses("", "inbox.origin", place, &create("https://a.example/2", more));
         }
+        let odd = r#","cc":["https://B.example/u","https://b.example/u ","/relative"],"context":"tag:b","url":"http://localhost/""#;
+        accepts("", &create("https://a.example/2", odd));
         let announce = r#"{"type":"Announce","id":"https://a.example/1","actor":"https://a.example/u","object":"http://b.example/2"}"#;
         refuses("", "inbox.origin", "object", announce);
         refuses("", "inbox.origin", "actor", &announce.replace("a.example/u", "a.example/u#x"));

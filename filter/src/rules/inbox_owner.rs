@@ -15,18 +15,20 @@ pub const RULE: Rule = Rule {
     action: Some(Action::Reject),
     summary: "activities about what their actor does not own",
     doc: "
-Origin is scheme, host and port. A delivery is allowed if all of these hold:
+Origin is scheme, host and port (on the private hosts of tests, scheme and host). A delivery is allowed if all of these hold:
 
 1. the activity's `id` has the origin of its `actor`;
 2. what a Create, Update, Delete or Undo is about, whether embedded or named by its id, has the origin of the actor, and so has everyone it names in
    `attributedTo`, `actor`, `owner` or `controller`; an embedded object without id belongs to the actor;
 3. an embedded actor has its `inbox`, `outbox`, `followers`, `following` and `publicKey` on its own origin;
-4. the `target` of an Add or Remove has the origin of the actor; without a target, its object has.
+4. the `target` of an Add or Remove has the origin of the actor; without a target, its object has;
+5. an embedded `instrument`, such as the post that asks to quote, has the origin of the actor, and so have its owners;
+6. a post that is delivered without an activity around it is attributed to the actor's origin.
 
 Announce, Like, Follow, Block, Flag and all others may be about foreign objects.
 
 `group_moderation` makes an exception for software with groups (Lemmy, PieFed, Mbin): a Delete, Add or Remove that names a group in `audience`, and what it is about
-by id only, may come from a moderator on another server. The server behind has to check that the actor is one. Leave it off in front of Misskey.",
+by id only, may come from a moderator on another server; what it adds to or removes from belongs to the group's server. The server behind has to check that the actor is one. Leave it off in front of Misskey.",
     specification: "FEP-fe34, ActivityPub sections 7.2 to 7.4; GHSA-m2gq-69fp-6hv4, CVE-2024-52591, CVE-2024-52592, CVE-2024-37903",
     compile: |reader| {
         let group_moderation = reader.boolean("group_moderation", false, "allow moderators of groups on other servers");
@@ -40,6 +42,15 @@ fn check(activity: &Activity<'_>, group_moderation: bool) -> Option<Finding> {
     let actor = &activity.actor;
     if activity.id.as_ref().is_some_and(|id| !id.same_origin(actor)) {
         return Some(Finding::new("id", FOREIGN));
+    }
+    let mut instruments = activity.instruments.iter().filter(|instrument| instrument.node.is_some());
+    if let Some(finding) = instruments.find_map(|instrument| check_entity("instrument", instrument, actor)) {
+        return Some(finding);
+    }
+    if activity.verb.is_content() {
+        let mut authors = node::ids(activity.node, "attributedTo");
+        let foreign = authors.any(|author| !Reference::new(author).same_origin(actor));
+        return foreign.then(|| Finding::new("attributedTo", FOREIGN));
     }
     let excepted = |entities: &[Entity<'_>]| group_moderation && is_group_moderation(activity, entities);
     let (place, owned) = match activity.verb {
@@ -63,7 +74,7 @@ fn check_entity(place: &str, entity: &Entity<'_>, actor: &Reference<'_>) -> Opti
         return Some(Finding::new(format!("{place}.{key}"), FOREIGN));
     }
     let embedded = entity.node.filter(|_| entity.verb == Some(Verb::Actor))?;
-    let collections = ["inbox", "outbox", "followers", "following"].into_iter();
+    let collections = ["inbox", "outbox", "followers", "following", "publicKey"].into_iter();
     let mut ids = collections.flat_map(|key| node::ids(embedded, key).map(move |id| (key, id)));
     let keys = node::objects(embedded, "publicKey");
     let mut keys =
@@ -79,7 +90,11 @@ fn check_entity(place: &str, entity: &Entity<'_>, actor: &Reference<'_>) -> Opti
 fn is_group_moderation(activity: &Activity<'_>, entities: &[Entity<'_>]) -> bool {
     matches!(activity.verb, Verb::Delete | Verb::Add | Verb::Remove)
         && entities.iter().all(|entity| entity.node.is_none())
-        && node::ids(activity.node, "audience").next().is_some()
+        && node::ids(activity.node, "audience").any(|group| {
+            let group = Reference::new(group);
+            let mut changed = activity.targets.iter().filter_map(|target| target.id.as_ref());
+            group.origin.is_ok() && changed.all(|target| target.same_origin(&group))
+        })
 }
 
 #[cfg(test)]
@@ -152,6 +167,7 @@ mod tests {
             "object.publicKey",
             &person(r#""publicKey":{"id":"https://a.example/u#k","owner":"https://b.example/u"}"#),
         );
+        refuses("", "inbox.owner", "object.publicKey", &person(r#""publicKey":"https://b.example/u#k""#));
         refuses("", "inbox.owner", "object.outbox", &person(r#""outbox":"https://b.example/o""#));
     }
 
@@ -178,12 +194,40 @@ mod tests {
     }
 
     #[test]
+    fn links_instruments_and_bare_posts_have_owners_too() {
+        refuses(
+            "",
+            "inbox.owner",
+            "object",
+            &activity("Delete", r#""object":{"type":"Link","href":"https://b.example/2"}"#),
+        );
+        let link = r#""object":{"type":"Note","attributedTo":{"type":"Link","href":"https://b.example/u"}}"#;
+        refuses("", "inbox.owner", "object.attributedTo", &activity("Create", link));
+        let request = |instrument: &str| {
+            activity("QuoteRequest", &format!(r#""object":"https://b.example/2","instrument":{instrument}"#))
+        };
+        accepts("", &request(r#""https://a.example/3""#));
+        accepts("", &request(r#"{"id":"https://a.example/3","attributedTo":"https://a.example/u"}"#));
+        refuses("", "inbox.owner", "instrument", &request(r#"{"id":"https://b.example/3"}"#));
+        refuses("", "inbox.owner", "instrument.attributedTo", &request(r#"{"attributedTo":"https://b.example/u"}"#));
+        refuses("", "inbox.owner", "attributedTo", &activity("Note", r#""attributedTo":"https://b.example/u""#));
+    }
+
+    #[test]
     fn moderators_of_groups_need_an_exception() {
         let policy = r#"{"inbox":{"owner":{"group_moderation":true}}}"#;
         let delete = activity("Delete", r#""object":"https://b.example/2","audience":"https://c.example/c/main""#);
         refuses("", "inbox.owner", "object", &delete);
         accepts(policy, &delete);
         refuses(policy, "inbox.owner", "object", &activity("Delete", r#""object":"https://b.example/2""#));
+        let add = |target: &str| {
+            activity(
+                "Add",
+                &format!(r#""object":"https://b.example/2","target":"{target}","audience":"https://c.example/c/main""#),
+            )
+        };
+        accepts(policy, &add("https://c.example/c/main/featured"));
+        refuses(policy, "inbox.owner", "target", &add("https://b.example/featured"));
         let embedded = r#""object":{"id":"https://b.example/2","content":"x"},"audience":"https://c.example/c/main""#;
         refuses(policy, "inbox.owner", "object", &activity("Delete", embedded));
         refuses(

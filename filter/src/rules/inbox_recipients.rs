@@ -6,6 +6,7 @@ use super::posts;
 use crate::activitypub::activity::Activity;
 use crate::activitypub::{Verb, is_public, node};
 use crate::decision::{Action, Finding, Mode};
+use crate::json::Object;
 use crate::registry::{Check, Phase, Rule};
 
 /// The rule.
@@ -17,27 +18,33 @@ pub const RULE: Rule = Rule {
     action: Some(Action::Drop),
     summary: "posts that are addressed to too many people",
     doc: "
-A Create, Update or Announce is allowed if `to` and `cc`, of the activity and of the posts that it brings together, name at most `max` different recipients. The Public
+An activity other than a Delete or Undo is allowed if `to` and `cc`, of the activity and of the posts that it brings together, name at most `max` different recipients. The Public
 collection and followers collections (a path with a segment `followers`) do not count.
 
 The default leaves room for posts to circles and lists, which name every member. The rule that the first filters used was `cc` longer than 3, which also counted
 the author's followers: `max` 2 is the same, and loses ordinary conversations.",
     specification: "ActivityPub section 5.6 (Public), section 7.1 (delivery)",
     compile: |reader| {
-        let max = reader.integer("max", 0..=10_000, 50, "the most recipients in `to` and `cc`, Public and followers not counted");
-        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let max = reader.limit("max", 0..=10_000, 50, "the most recipients in `to` and `cc`, Public and followers not counted");
         Check::Activity(Box::new(move |subject| {
-            let too_many = count(subject.activity) > max;
+            let too_many = count(subject.activity, max) > max;
             too_many.then(|| Finding::new("to", format!("and cc name more than {max} recipients")))
         }))
     },
 };
 
-fn count(activity: &Activity<'_>) -> usize {
-    if !matches!(activity.verb, Verb::Create | Verb::Update | Verb::Announce) {
+/// How many recipients there are, if that can be more than `max`.
+fn count(activity: &Activity<'_>, max: usize) -> usize {
+    // Taking back is never refused.
+    if matches!(activity.verb, Verb::Delete | Verb::Undo) {
         return 0;
     }
     let posts = posts::all(activity);
+    // Fewer addresses than recipients are allowed: nothing to count. This is nearly every post.
+    let addresses = |post: &&Object<'_>| post.list("to").len().saturating_add(post.list("cc").len());
+    if posts.iter().map(addresses).sum::<usize>() <= max {
+        return 0;
+    }
     let fields = posts.iter().flat_map(|post| ["to", "cc"].map(|key| (*post, key)));
     let recipients = fields.flat_map(|(post, key)| node::ids(post, key));
     let people = recipients.filter(|id| !is_public(id) && !is_followers_collection(id));
@@ -69,7 +76,11 @@ mod tests {
         accepts(TWO, &post("Create", public, followers, r#","to":"https://b.example/1""#));
         refuses(TWO, "inbox.recipients", "to", &post("Create", public, followers, r#","cc":"https://b.example/3""#));
         refuses(TWO, "inbox.recipients", "to", &post("Update", r#""https://b.example/0""#, followers, ""));
-        accepts(TWO, &post("Like", r#""https://b.example/0""#, followers, ""));
+        accepts(
+            TWO,
+            &post("Delete", r#""https://b.example/0""#, followers, "")
+                .replace("https://b.example/2", "https://b.example/1"),
+        );
         let many = |count: usize| {
             format!("[{}]", (0..count).map(|n| format!("\"https://b.example/{n}\"")).collect::<Vec<_>>().join(","))
         };

@@ -1,5 +1,6 @@
 //! `inbox.shape`
 
+use crate::activitypub::ADDRESSING;
 use crate::decision::{Finding, Mode};
 use crate::json::{Json, Object};
 use crate::registry::{Check, Phase, Rule, Subject};
@@ -27,7 +28,6 @@ A delivery is allowed if all of these hold:
 };
 
 const TEXT: [(&str, &str); 3] = [("name", "nameMap"), ("summary", "summaryMap"), ("content", "contentMap")];
-const ADDRESSING: [&str; 5] = ["to", "cc", "bto", "bcc", "audience"];
 
 fn check(subject: &Subject<'_>) -> Option<Finding> {
     let activity = subject.activity;

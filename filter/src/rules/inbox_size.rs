@@ -17,8 +17,8 @@ without one as soon as it grows too large. Misskey's own limit is 65,536 bytes. 
 (`per_connection_buffer_limit_bytes` in Envoy, `client_max_body_size` in nginx), which must not be smaller.",
     specification: "RFC 9110 section 15.5.14",
     compile: |reader| {
-        let max = reader.integer("max_bytes", 1_024..=1_048_576, 65_536, "the largest body, in bytes");
-        Check::Size(usize::try_from(max).unwrap_or(usize::MAX))
+        let max = reader.limit("max_bytes", 1_024..=1_048_576, 65_536, "the largest body, in bytes");
+        Check::Size(max)
     },
 };
 

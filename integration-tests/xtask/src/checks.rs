@@ -101,6 +101,10 @@ impl Tally {
 
     /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`
     fn add(&mut self, line: &str) {
+        // A test that has nothing to work on passes, and says so.
+        if line.starts_with("skipped: ") {
+            self.skipped += 1;
+        }
         let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
             return;
         };
@@ -136,11 +140,12 @@ mod tests {
         for line in [
             "running 3 tests",
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "skipped: the corpora are absent",
             "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 9 filtered out; finished in 0.01s",
         ] {
             tally.add(line);
         }
-        assert_eq!(tally.to_string(), "sekisho: 14 passed, 1 failed, 1 skipped");
+        assert_eq!(tally.to_string(), "sekisho: 14 passed, 1 failed, 2 skipped");
     }
 
     #[test]

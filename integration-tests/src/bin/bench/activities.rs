@@ -1,4 +1,4 @@
-//! The activities: as Mastodon writes them, of 2 KB and 17 KB, and the most work that fits into an inbox.
+//! The activities: as Mastodon writes them, of 2 KB and 17 KB, and what costs most of what fits into an inbox.
 
 /// The origin of the actor.
 pub const ORIGIN: &str = "https://mastodon.example";
@@ -23,12 +23,25 @@ pub fn large() -> Vec<u8> {
     padded(17 * 1024, |content| create(content, &tags.join(","), &more))
 }
 
-/// The most work that is accepted within the default limit of 64 KiB: the smallest objects there can be.
-pub fn worst() -> Vec<u8> {
-    const LIMIT: usize = 64 * 1024;
-    let tag = |count: usize| vec![r#"{"A":{}}"#; count].join(",");
-    let room = LIMIT.saturating_sub(create("", &mention(0), "").len() + 1);
-    let mut body = create("", &format!("{},{}", mention(0), tag(room / r#"{"A":{}},"#.len())), "");
+/// The default limit of an inbox.
+const LIMIT: usize = 64 * 1024;
+
+/// As many tags as fit into an inbox, each of two objects: the most memory for the parser.
+pub fn tags() -> Vec<u8> {
+    full(r#"{"A":{}}"#, |tags| create("", &format!("{},{tags}", mention(0)), ""))
+}
+
+/// As many replied-to posts as fit into an inbox, each on a name of 25 international labels: the most work that was found.
+pub fn names() -> Vec<u8> {
+    let post = format!(r#""https://{}jp""#, "é.".repeat(25));
+    full(&post, |posts| create("", &mention(0), &format!(r#","quoteUrl":[{posts}]"#)))
+}
+
+/// A body of exactly [`LIMIT`] bytes: a list of that many equal items, and spaces for what remains.
+fn full(item: &str, body: impl Fn(&str) -> Vec<u8>) -> Vec<u8> {
+    let room = LIMIT.saturating_sub(body("").len());
+    let count = room / (item.len() + 1);
+    let mut body = body(&vec![item; count].join(","));
     body.extend(std::iter::repeat_n(b' ', LIMIT.saturating_sub(body.len())));
     body
 }
@@ -79,6 +92,7 @@ mod tests {
 
     #[test]
     fn sizes() {
-        assert_eq!([small().len(), large().len(), worst().len()], [2048, 17 * 1024, 64 * 1024]);
+        assert_eq!([small().len(), large().len()], [2048, 17 * 1024]);
+        assert_eq!([tags().len(), names().len()], [LIMIT, LIMIT]);
     }
 }

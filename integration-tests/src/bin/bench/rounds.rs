@@ -1,5 +1,6 @@
 //! Short rounds over the variants, one after the other, again and again.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use xtask::error::{Context, Result};
@@ -38,21 +39,30 @@ pub struct Measured {
     rounds: Vec<Vec<Sample>>,
 }
 
-/// Measures all variants in all scenarios.
+/// Measures all variants in all scenarios. A first round does not count: meanwhile the VMs compile what they run.
 pub fn measure(variants: &[Variant], scenarios: &[Scenario], plan: Plan) -> Result<Vec<Measured>> {
     let mut measured: Vec<Measured> = scenarios.iter().map(|_| Measured { rounds: Vec::new() }).collect();
-    for round in 0..plan.rounds {
+    for round in 0..=plan.rounds {
         for (scenario, measured) in scenarios.iter().zip(&mut measured) {
             let order = order(round, variants);
             let samples = order.into_iter().map(|variant| {
                 take_turn(variant, scenario, plan).context(|| format!("{}, {}", scenario.name, variant.name))
             });
-            measured.rounds.push(samples.collect::<Result<_>>()?);
+            let samples = samples.collect::<Result<_>>()?;
+            if round > 0 {
+                measured.rounds.push(samples);
+            }
         }
-        eprint!("\rround {} of {}", round + 1, plan.rounds);
+        progress(round, plan.rounds);
     }
-    eprintln!();
     Ok(measured)
+}
+
+/// A line that is written over and over, for somebody who waits.
+fn progress(round: usize, rounds: usize) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\rround {round} of {rounds}{}", if round == rounds { "\n" } else { "" });
+    }
 }
 
 /// Everybody's place moves on with each round, and every other round goes backwards: neither drift nor a neighbour
