@@ -57,12 +57,16 @@ fn signature_scheme(field: &[u8]) -> Option<&[u8]> {
 
 /// How often something that could be read as a key id is assigned in `text`, in any case, quoted or not.
 fn mentions(text: &str) -> usize {
-    let text = text.to_ascii_lowercase();
-    let assigned = |(at, name): (usize, &str)| {
-        let rest = text.get(at.saturating_add(name.len())..).unwrap_or_default();
-        rest.trim_start_matches([' ', '\t']).starts_with('=')
-    };
-    text.match_indices("keyid").filter(|found| assigned(*found)).count()
+    let mut rest = text.as_bytes();
+    let mut count = 0_usize;
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'k' | b'K')) {
+        let found = rest.get(at..).unwrap_or_default();
+        rest = found.get(1..).unwrap_or_default();
+        let after = found.split_at_checked(5).filter(|(name, _)| name.eq_ignore_ascii_case(b"keyid"));
+        let assigned = after.is_some_and(|(_, after)| after.trim_ascii_start().starts_with(b"="));
+        count = count.saturating_add(usize::from(assigned));
+    }
+    count
 }
 
 /// The quoted values of all parameters called `name`; a parameter starts the field or follows `separator`. `None` when the field is

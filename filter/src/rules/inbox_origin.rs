@@ -1,7 +1,9 @@
 //! `inbox.origin`
 
+use std::borrow::Cow;
+
 use crate::activitypub::activity::{Activity, Reference};
-use crate::activitypub::{Origin, Scheme, UrlError, node};
+use crate::activitypub::{Host, Origin, Scheme, UrlError, node};
 use crate::decision::{Action, Finding, Mode};
 use crate::json::{Json, Object};
 use crate::registry::{Check, Phase, Rule};
@@ -122,7 +124,7 @@ impl Origins {
                 { instruments }.find_map(|id| judge("instrument", id, Use::Fetch))
             })
             .or_else(|| posts::all(activity).into_iter().find_map(|node| self.check_replies(node)))
-            .or_else(|| self.check_below(None, activity.node))
+            .or_else(|| self.check_below(None, activity.node, home_of(&activity.actor)))
     }
 
     /// What a post answers or quotes.
@@ -135,7 +137,7 @@ impl Origins {
     }
 
     /// Everything at any depth that some server follows. The depth is bounded by the parser.
-    fn check_below(&self, within: Option<&'static str>, node: &Object<'_>) -> Option<Finding> {
+    fn check_below(&self, within: Option<&'static str>, node: &Object<'_>, home: &str) -> Option<Finding> {
         node.iter().find_map(|(key, value)| {
             let followed = FOLLOWED.iter().find(|followed| **followed == key).copied();
             // Nobody asks whom an activity itself is attributed to: it has an actor.
@@ -143,10 +145,10 @@ impl Origins {
             let place = followed.or(within).unwrap_or("object");
             value.as_list().iter().find_map(|value| match value {
                 Json::String(raw) => {
-                    let fault = followed.and_then(|_| self.lookup_fault(raw))?;
+                    let fault = followed.filter(|_| !is_below(raw, home)).and_then(|_| self.lookup_fault(raw))?;
                     Some(Finding::new(place, fault))
                 }
-                Json::Object(inner) => self.check_below(Some(place), inner),
+                Json::Object(inner) => self.check_below(Some(place), inner, home),
                 _ => None,
             })
         })
@@ -225,6 +227,22 @@ fn object_use(activity: &Activity<'_>) -> Use {
         | Verb::TentativeReject => Use::Lookup,
         _ => Use::Id,
     }
+}
+
+/// The start that an actor's id shares with everything on its host: `https://host`, or nothing.
+fn home_of<'a>(actor: &Reference<'a>) -> &'a str {
+    let host = match &actor.origin {
+        // Borrowed: as it is written, not translated from Unicode.
+        Ok(Origin { scheme: Scheme::Https, host: Host::Name(Cow::Borrowed(name)), .. }) => name.len(),
+        _ => return "",
+    };
+    actor.raw.get(.."https://".len().saturating_add(host)).unwrap_or_default()
+}
+
+/// Whether `raw` is on the host of the actor, which is judged already, or the vocabulary's own.
+fn is_below(raw: &str, home: &str) -> bool {
+    let on = |start: &str| raw.strip_prefix(start).is_some_and(|rest| rest.starts_with('/'));
+    (!home.is_empty() && on(home)) || on("https://www.w3.org")
 }
 
 /// Whether some parser would take the text for a web URL after all.
