@@ -35,9 +35,9 @@ fn strip_tags(html: &str) -> String {
     while let Some((before, special)) = rest.find('<').and_then(|at| rest.split_at_checked(at)) {
         plain.push_str(before);
         let length = if special.starts_with("<!--") {
-            let end = if comments_end { special.find("-->") } else { None };
-            comments_end = end.is_some();
-            end.map(|at| at.saturating_add(3))
+            let length = if comments_end { comment_length(special) } else { None };
+            comments_end = length.is_some();
+            length
         } else if tags_end && opens_tag(special) {
             let length = tag_length(special);
             tags_end = length.is_some();
@@ -54,22 +54,37 @@ fn strip_tags(html: &str) -> String {
     plain
 }
 
+/// The length of the comment at the start of `text`, in bytes. It ends at `-->` or `--!>`.
+fn comment_length(text: &str) -> Option<usize> {
+    let mut at = 0_usize;
+    while let Some(dashes) = text.get(at..).and_then(|rest| rest.find("--")) {
+        at = at.saturating_add(dashes).saturating_add(1);
+        let rest = text.get(at.saturating_add(1)..).unwrap_or_default();
+        let end = if rest.starts_with('>') { 2 } else { 3 };
+        if rest.starts_with('>') || rest.starts_with("!>") {
+            return Some(at.saturating_add(end));
+        }
+    }
+    None
+}
+
 /// Whether a `<` at the start of `text` opens a tag or a declaration (HTML, tag open state).
 fn opens_tag(text: &str) -> bool {
     let next = text.as_bytes().get(1);
     next.is_some_and(|next| next.is_ascii_alphabetic() || matches!(next, b'/' | b'!' | b'?'))
 }
 
-/// The length of the tag at the start of `text`, in bytes. A `>` in a quoted attribute does not end it.
+/// The length of the tag at the start of `text`, in bytes. A `>` in a quoted attribute value does not end it.
 fn tag_length(text: &str) -> Option<usize> {
-    let mut quote = None;
+    let (mut quote, mut after_equals) = (None, false);
     let end = text.bytes().position(|byte| {
         match (quote, byte) {
-            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'"' | b'\'') if after_equals => quote = Some(byte),
             (Some(open), byte) if open == byte => quote = None,
             (None, b'>') => return true,
             _ => {}
         }
+        after_equals = byte == b'=' || (after_equals && byte.is_ascii_whitespace());
         false
     });
     end.map(|end| end.saturating_add(1))
@@ -152,6 +167,8 @@ mod tests {
             ("&é; <", "&é; <"),
             ("a < b &#67;> c<b", "a < b C> c<b"),
             ("a<!-- > -->b<!-- c", "ab<!-- c"),
+            ("a<p title=it's>x</p>b<b'>c</b/\">d", "axbcd"),
+            ("a<!-- x --!>b<!-->c--><!--->d", "abc-->d"),
             ("a<b title=\">\" x='>'>c", "ac"),
             ("&#46org &#0000000000000046; &#xg;", ".org . &#xg;"),
             ("plain", "plain"),

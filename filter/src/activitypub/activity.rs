@@ -99,7 +99,7 @@ impl<'a> Activity<'a> {
             actor: read_actor(node)?,
             objects: read_entities(node, "object")?,
             targets: read_entities(node, "target")?,
-            instruments: read_entities(node, "instrument")?,
+            instruments: read_instruments(node)?,
         })
     }
 }
@@ -140,9 +140,9 @@ fn read_owner<'a>(value: &'a Json<'a>, key: &'static str) -> Result<Option<Refer
 
 /// The `id`. A list of one, which Funkwhale sends, is that one.
 fn read_id<'a>(node: &'a Object<'a>) -> Result<Option<Reference<'a>>, ReadError> {
-    match node.list("id") {
-        [] => Ok(None),
-        [Json::String(id)] => Ok(Some(Reference::new(id))),
+    match (node.get("id"), node.list("id")) {
+        (None | Some(Json::Null), _) => Ok(None),
+        (_, [Json::String(id)]) => Ok(Some(Reference::new(id))),
         _ => Err(form("id", "is not a string")),
     }
 }
@@ -150,7 +150,12 @@ fn read_id<'a>(node: &'a Object<'a>) -> Result<Option<Reference<'a>>, ReadError>
 /// The `id` or, as GoToSocial reads a Link, its `href`.
 fn read_id_or_href<'a>(node: &'a Object<'a>) -> Result<Option<Reference<'a>>, ReadError> {
     let id = read_id(node)?;
-    Ok(id.or_else(|| node.get("href").and_then(Json::as_str).map(Reference::new)))
+    match node.list("href") {
+        _ if id.is_some() => Ok(id),
+        [] => Ok(None),
+        [Json::String(href)] => Ok(Some(Reference::new(href))),
+        _ => Err(form("href", "is not a string")),
+    }
 }
 
 /// The one actor. Servers disagree about a list of several: Mastodon takes the first, Misskey refuses.
@@ -166,6 +171,13 @@ fn read_actor<'a>(node: &'a Object<'a>) -> Result<Reference<'a>, ReadError> {
 
 fn read_entities<'a>(node: &'a Object<'a>, key: &'static str) -> Result<Vec<Entity<'a>>, ReadError> {
     node.list(key).iter().map(|value| Entity::read(value, key)).collect()
+}
+
+/// The instruments that are ids or objects. Anything else is of no interest to anybody.
+fn read_instruments<'a>(node: &'a Object<'a>) -> Result<Vec<Entity<'a>>, ReadError> {
+    let instruments = node.list("instrument").iter();
+    let known = instruments.filter(|value| matches!(value, Json::String(_) | Json::Object(_)));
+    known.map(|value| Entity::read(value, "instrument")).collect()
 }
 
 fn form(place: &'static str, fault: &'static str) -> ReadError {

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod integrity;
+pub mod lookup;
 pub mod node;
 pub mod origin;
 pub mod verb;

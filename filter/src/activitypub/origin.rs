@@ -12,6 +12,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// The longest reference that is read, in bytes. Misskey stores at most 512 characters of an id.
 pub const MAX_REFERENCE_BYTES: usize = 2048;
 
+/// The longest host that is read, in bytes as written: 253 in ASCII, more in Unicode.
+pub const MAX_HOST_BYTES: usize = 512;
+
 /// Scheme, host and port. Two references are same-origin when these are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin<'a> {
@@ -192,6 +195,9 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
 fn parse_host(host: &str) -> Result<Host<'_>, UrlError> {
     if is_plain_name(host) {
         return Ok(Host::Name(Cow::Borrowed(host)));
+    }
+    if host.len() > MAX_HOST_BYTES {
+        return Err(UrlError::Host);
     }
     match url::Host::parse(host) {
         Err(_) => Err(UrlError::Host),

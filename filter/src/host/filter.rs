@@ -191,7 +191,7 @@ impl Stage {
 fn is_delivery() -> Result<bool, Status> {
     let pseudo_field = |name| abi::request_field(name)?.ok_or(Status::NOT_FOUND);
     let method = pseudo_field(":method")?;
-    if !method.eq_ignore_ascii_case(b"POST") {
+    if path::is_read(&method) {
         return Ok(false);
     }
     Ok(path::is_inbox_delivery(&method, &pseudo_field(":path")?))

@@ -10,7 +10,7 @@ const ROUTE_PARAMETERS: [&[u8]; 4] = [b"rest_route", b"pagename", b"q", b"req"];
 /// How often percent-encoding is undone. A router behind a proxy may see it undone twice.
 const DECODING_ROUNDS: usize = 3;
 
-/// Whether a request delivers an activity: a POST to a path whose last segment is one of [`INBOX_SEGMENTS`], such as `/inbox` and
+/// Whether a request delivers an activity: a POST (or anything but a GET, HEAD or OPTIONS) to a path whose last segment is one of [`INBOX_SEGMENTS`], such as `/inbox` and
 /// `/users/ID/inbox`; to `.../inbox/NAME` (Friendica, Hubzilla, Ghost), except below `/api/`; or with a query that names such a path.
 ///
 /// The path is read as generously as any router behind might read it, in all ways at once: cut at `?` and `#`, percent-encoding
@@ -18,7 +18,12 @@ const DECODING_ROUNDS: usize = 3;
 /// query (Fastify 4), an extension left out (Rails reads `/inbox.json` as `/inbox`), space and control characters around a
 /// segment ignored. A path too many is an activity judged too many; a path too few would be a way around every rule.
 pub fn is_inbox_delivery(method: &[u8], target: &[u8]) -> bool {
-    method.eq_ignore_ascii_case(b"POST") && is_inbox(target)
+    !is_read(method) && is_inbox(target)
+}
+
+/// Whether a method delivers nothing. WordPress takes any other for a POST that says so in `X-HTTP-Method-Override` or `_method`.
+pub fn is_read(method: &[u8]) -> bool {
+    matches!(method, b"GET" | b"HEAD" | b"OPTIONS")
 }
 
 fn is_inbox(target: &[u8]) -> bool {
@@ -39,8 +44,11 @@ fn route(parameter: &[u8]) -> Option<&[u8]> {
     let (name, value) = parameter.split_at_checked(at)?;
     let name = (0..DECODING_ROUNDS).fold(name.to_vec(), |name, _| percent_decode_once(&name));
     let php = |byte: &u8| if matches!(byte, b'.' | b' ' | b'+' | b'[') { b'_' } else { *byte };
-    let name: Vec<u8> = name.iter().map(php).collect();
-    let known = ROUTE_PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(name.trim_ascii()));
+    // PHP ends a name at NUL and skips the space before it.
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    let blank = name.iter().take_while(|byte| matches!(byte, b' ' | b'+')).count();
+    let name: Vec<u8> = name.iter().skip(blank).map(php).collect();
+    let known = ROUTE_PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(&name));
     known.then(|| value.strip_prefix(b"=").unwrap_or_default())
 }
 
@@ -70,6 +78,7 @@ fn ends_in_inbox(path: &[u8]) -> bool {
     }
     let is_api = segments.first().is_some_and(|first| first.eq_ignore_ascii_case(b"api"));
     match &segments[..] {
+        [first, ..] if is_named(first, &[b"inbox"]) => true,
         [.., one, _] if !is_api && is_named(one, &[b"inbox"]) => true,
         [.., last] => is_named(last, &INBOX_SEGMENTS),
         [] => false,
@@ -129,6 +138,10 @@ mod tests {
             "/./inbox",
             "/users\\a\\inbox",
             "/inbox/heluecht",
+            "/inbox/a/b",
+            "/?%20rest_route=/activitypub/1.0/inbox",
+            "/?+rest_route=/activitypub/1.0/inbox",
+            "/?rest_route%00x=/activitypub/1.0/inbox",
             "/friendica/inbox/alice",
             "/.ghost/activitypub/inbox/index",
             "https://a.example/inbox/alice",
@@ -180,7 +193,7 @@ mod tests {
         ] {
             assert!(!is_inbox_delivery(b"POST", other.as_bytes()), "{other}");
         }
-        assert!(is_inbox_delivery(b"post", b"/inbox"));
+        assert!(is_inbox_delivery(b"post", b"/inbox") && is_inbox_delivery(b"PUT", b"/inbox"));
         assert!(!is_inbox_delivery(b"GET", b"/inbox"));
     }
 }

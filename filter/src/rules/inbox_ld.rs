@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     doc: "
 Some servers read an activity as plain JSON, some expand it as JSON-LD, and an LD signature covers only the expanded form. A delivery is allowed if, at every depth:
 
-1. no key but `@context` is a keyword (`@id`, `@type`, `@graph`, `@set` ..), `__proto__`, an Activity Streams IRI or a term with the prefix `as:`, and none is a core
+1. no key but `@context` is a keyword (`@id`, `@graph`, `@set` ..; a `@type` of another vocabulary is allowed, such as `vcard:Home`), `__proto__`, an Activity Streams IRI or a term with the prefix `as:`, and none is a core
    term in other letter case (Go reads `Actor` as `actor`);
 
 2. no `@context` gives a core term another meaning or another name, makes an alias of a keyword, or sets `@base` or `@import`;
@@ -26,7 +26,7 @@ and, in an object with a `signature`:
 
 3. no `@context` is `null`, takes a term away, nests, reverses, or sets `@vocab`;
 4. a context that is named by URL is a well-known one (below www.w3.org/ns, w3id.org/security, w3id.org/identity, w3id.org/fep, purl.archive.org/socialweb,
-   purl.archive.org/miscellany, joinmastodon.org/ns, litepub.social, gotosocial.org/ns, schema.org, misskey-hub.net/ns), of the actor's origin, or of a host that the policy adds.",
+   purl.archive.org/miscellany, joinmastodon.org/ns, litepub.social, gotosocial.org/ns, schema.org, misskey-hub.net/ns), of the actor's or the signature's origin, or of a host that the policy adds.",
     specification: "JSON-LD 1.1 section 4; CVE-2024-32983, CVE-2026-46349, CVE-2022-24307",
     compile: |reader| {
         let hosts = reader.strings(
@@ -92,13 +92,13 @@ const WELL_KNOWN_CONTEXTS: [&str; 11] = [
     "joinmastodon.org/ns",
     "litepub.social/",
     "gotosocial.org/ns",
-    "schema.org",
+    "schema.org/",
     "misskey-hub.net/ns",
 ];
 
 fn check(activity: &Activity<'_>, hosts: &[String]) -> Option<Finding> {
     let walk = Walk { actor: &activity.actor, hosts };
-    walk.object(activity.node, false)
+    walk.object(activity.node, None)
 }
 
 struct Walk<'w> {
@@ -108,53 +108,61 @@ struct Walk<'w> {
 
 impl Walk<'_> {
     /// Looks at an object and all below it, which a signature around it covers too. The depth is bounded by the parser.
-    fn object(&self, object: &Object<'_>, signed: bool) -> Option<Finding> {
-        let signed = signed || object.get("signature").is_some_and(|signature| *signature != Json::Null);
+    fn object(&self, object: &Object<'_>, signer: Option<&Reference<'_>>) -> Option<Finding> {
+        let signature = object.get("signature").filter(|signature| **signature != Json::Null);
+        let creator = signature.and_then(|signature| signature.as_object()?.get("creator")?.as_str());
+        let creator = signature.map(|_| Reference::new(creator.unwrap_or_default()));
+        let signer = creator.as_ref().or(signer);
         object.iter().find_map(|(key, value)| {
             if key == "@context" {
-                return value_or_items(value).iter().find_map(|context| self.context(context, signed));
+                return value_or_items(value).iter().find_map(|context| self.context(context, signer));
             }
-            if is_forbidden_key(key) {
+            if is_forbidden_key(key) && !is_foreign_type(object, key, value) {
                 return Some(Finding::new("json-ld", "has a key that linked data reads as another"));
             }
-            self.value(value, signed)
+            self.value(value, signer)
         })
     }
 
-    fn value(&self, value: &Json<'_>, signed: bool) -> Option<Finding> {
+    fn value(&self, value: &Json<'_>, signer: Option<&Reference<'_>>) -> Option<Finding> {
         match value {
-            Json::Object(object) => self.object(object, signed),
-            Json::Array(items) => items.iter().find_map(|item| self.value(item, signed)),
+            Json::Object(object) => self.object(object, signer),
+            Json::Array(items) => items.iter().find_map(|item| self.value(item, signer)),
             _ => None,
         }
     }
 
-    fn context(&self, context: &Json<'_>, signed: bool) -> Option<Finding> {
-        let fault = match context {
-            Json::Object(terms) => {
+    fn context(&self, context: &Json<'_>, signer: Option<&Reference<'_>>) -> Option<Finding> {
+        let fault = match (context, signer) {
+            (Json::Object(terms), signer) => {
                 let mut terms = terms.iter();
                 terms.find_map(|(term, meaning)| {
                     if redefines(term, meaning) {
                         Some("redefines a core term")
                     } else {
-                        (signed && twists(term, meaning)).then_some("changes the reading of a signed document")
+                        (signer.is_some() && twists(term, meaning))
+                            .then_some("changes the reading of a signed document")
                     }
                 })
             }
-            Json::Null if signed => Some("resets its terms under a signature"),
-            Json::String(url) if signed && !self.is_known(url) => Some("is not a well-known one under a signature"),
+            (Json::Null, Some(_)) => Some("resets its terms under a signature"),
+            (Json::String(url), Some(signer)) if !self.is_known(url, signer) => {
+                Some("is not a well-known one under a signature")
+            }
             _ => None,
         };
         fault.map(|fault| Finding::new("@context", fault))
     }
 
-    fn is_known(&self, url: &str) -> bool {
+    fn is_known(&self, url: &str, signer: &Reference<'_>) -> bool {
         let reference = Reference::new(url);
         let rest = url.split_once("://").map_or("", |(_, rest)| rest);
         let host = rest.split('/').next().unwrap_or_default();
-        let listed = WELL_KNOWN_CONTEXTS.iter().any(|known| rest.starts_with(known))
-            || self.hosts.iter().any(|known| known == host);
-        reference.same_origin(self.actor) || (listed && reference.origin.is_ok())
+        let listed =
+            WELL_KNOWN_CONTEXTS.iter().any(|known| rest.starts_with(known) || rest == known.trim_end_matches('/'))
+                || self.hosts.iter().any(|known| known == host);
+        let own = reference.same_origin(self.actor) || reference.same_origin(signer);
+        own || (listed && reference.origin.is_ok())
     }
 }
 
@@ -176,6 +184,12 @@ fn is_forbidden_key(key: &str) -> bool {
     }
 }
 
+/// Whether this is the type of something of another vocabulary, such as Friendica's `{"@type":"vcard:Home"}`.
+fn is_foreign_type(object: &Object<'_>, key: &str, value: &Json<'_>) -> bool {
+    let prefixed = value.as_str().is_some_and(|name| name.contains(':') && as2_term(name).is_none());
+    key == "@type" && prefixed && object.get("type").is_none()
+}
+
 fn is_other_case(term: &str, key: &str) -> bool {
     term.eq_ignore_ascii_case(key) && term != key
 }
@@ -192,23 +206,30 @@ fn as2_term(name: &str) -> Option<&str> {
 /// Whether a definition changes what a core term means, or gives its meaning another name.
 fn redefines(term: &str, meaning: &Json<'_>) -> bool {
     let id = definition_id(meaning).unwrap_or_default();
-    // The standard's own aliases, written out.
-    if matches!((term, id), ("id", "@id") | ("type", "@type")) {
+    if is_usual(term, id) {
+        return false;
+    }
+    if as2_term(id) == Some(term) && meaning.as_object().is_none_or(|definition| definition.get("@reverse").is_none()) {
         return false;
     }
     // Types that the vocabulary does not have are defined by whoever uses them.
     let extension = |verb: Verb| matches!(verb, Verb::Other | Verb::EmojiReact | Verb::EmojiReaction | Verb::Lock);
     let decides = |name: &str| CORE_TERMS.contains(&name) || !extension(Verb::from_name(name));
+    // A prefix can be the start of a term too: `as:ob` and `ject`.
+    let begins = |name: &str| decides(name) || CORE_TERMS.iter().any(|core| core.starts_with(name));
     let is_namespace = NAMESPACE.starts_with(id) && id.starts_with("http");
-    let usual_prefix = term == "as" && id == NAMESPACE;
-    let of_a_core_term = decides(term) || as2_term(id).is_some_and(decides) || is_namespace;
-    let scoped = meaning.as_object().is_some_and(|definition| definition.get("@context").is_some());
+    let usual = (term, id) == ("@vocab", NAMESPACE);
+    let of_a_core_term = decides(term) || as2_term(id).is_some_and(begins) || is_namespace;
     let reverse = meaning.as_object().and_then(|definition| definition.get("@reverse")?.as_str()?.into());
     matches!(term, "@base" | "@import")
         || id.starts_with('@')
-        || scoped
-        || reverse.and_then(as2_term).is_some_and(decides)
-        || (of_a_core_term && !usual_prefix)
+        || reverse.and_then(as2_term).is_some_and(begins)
+        || (of_a_core_term && !usual)
+}
+
+/// The standard's own aliases and prefix, written out.
+fn is_usual(term: &str, id: &str) -> bool {
+    matches!((term, id), ("id", "@id") | ("type", "@type") | ("as", NAMESPACE))
 }
 
 /// The namespace of the vocabulary, as its prefix is defined.
@@ -224,6 +245,7 @@ fn twists(term: &str, meaning: &Json<'_>) -> bool {
     let taken_away = *meaning == Json::Null || (parts.is_some() && definition_id(meaning).is_none());
     let keyword = matches!(term, "@vocab" | "@propagate");
     keyword
+        || (CORE_TERMS.contains(&term) && !is_usual(term, definition_id(meaning).unwrap_or_default()))
         || graph
         || (taken_away && !term.starts_with('@'))
         || TWISTING.iter().any(|key| parts.is_some_and(|parts| parts.get(key).is_some()))
@@ -262,6 +284,13 @@ mod tests {
         ] {
             accepts("", &signed(context));
         }
+        accepts(
+            "",
+            &create(r#""object":{"type":"Note","vcard:hasAddress":{"@type":"vcard:Home","vcard:region":"x"}}"#),
+        );
+        let scoped = r#"{"PropertyValue":{"@id":"https://schema.org/PropertyValue","@context":{"name":"https://schema.org/name"}}}"#;
+        accepts("", &create(&format!(r#""@context":{scoped},"object":{{"type":"Note"}}"#)));
+        refuses("", "inbox.ld", "@context", &signed(scoped));
         let policy = r#"{"inbox":{"ld":{"context_hosts":["ctx.example"]}}}"#;
         accepts(policy, &signed(r#""https://ctx.example/v1""#));
         accepts(
@@ -287,6 +316,9 @@ mod tests {
             r#"{"type":"Note","AttributedTo":"https://b.example/u"}"#,
             r#"{"type":"Note","__proto__":{}}"#,
             r#"{"@set":["https://b.example/2"]}"#,
+            r#"{"@type":"Note"}"#,
+            r#"{"@type":"as:Note"}"#,
+            r#"{"@type":"vcard:Home","type":"Note"}"#,
             r#"{"type":"Note","attributedTo":{"@list":["https://b.example/u"]}}"#,
             r#"{"type":"Note","content":"x","http://www.w3.org/ns/activitystreams#url":"y"}"#,
         ] {
@@ -306,6 +338,11 @@ mod tests {
             r#""https://w3id.org@b.example/""#,
             r#""https://purl.archive.org/anybody/context""#,
             r#"{"x":"as:object"}"#,
+            r#"{"x":"as:"}"#,
+            r#"{"x":"as:#"}"#,
+            r#"{"x":{"@id":"as:ob","@prefix":true}}"#,
+            r#"{"@vocab":"https://www.w3.org/ns/activitystreams#ob"}"#,
+            r#""https://schema.org.b.example/""#,
             r#"{"x":{"@id":"https://www.w3.org/ns/activitystreams#actor","@type":"@id"}}"#,
             r#"{"Post":"as:Note"}"#,
             r#"{"r":{"@reverse":"as:object"}}"#,

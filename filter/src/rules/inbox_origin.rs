@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::activitypub::activity::{Activity, Reference};
-use crate::activitypub::{Host, Origin, Scheme, UrlError, node};
+use crate::activitypub::lookup::Destination;
+use crate::activitypub::{ADDRESSING, Host, Origin, Scheme, UrlError, Verb, node, verb};
 use crate::decision::{Action, Finding, Mode};
 use crate::json::{Json, Object};
 use crate::registry::{Check, Phase, Rule};
@@ -28,7 +29,7 @@ A delivery is allowed if all of these hold for every URL that says who or what i
 
 This holds for the ids of the activity and of what it creates, updates, deletes, undoes, adds or announces, for actors and owners, `inReplyTo` and quotes.
 What a server only looks up in its own database (the object of a Like or Follow), mere addressing (`to`, `cc`, mentions), and what servers may fetch with the activity (an
-actor's endpoints, links, collections, JSON-LD contexts, keys) may be `http` and oddly written, but has no userinfo and no private host. References in other schemes (`tag:`, `acct:`,
+actor's endpoints, links, collections, JSON-LD contexts, keys) may be `http`, on any port and oddly written, but has no userinfo and no private host. References in other schemes (`tag:`, `acct:`,
 `did:`) are let through there and in `inReplyTo`: nobody connects to them.
 
 `allow_http` is for test hosts: it also allows private hosts, at any port. Never set it on a public server.",
@@ -62,10 +63,11 @@ enum Use {
     Lookup,
 }
 
-/// The properties whose URLs some server follows, wherever they stand.
-const FOLLOWED: [&str; 31] = [
+/// The properties whose URLs some server follows, wherever they stand. `id` and `href` only where [`Origins::is_followed`] says so.
+const FOLLOWED: [&str; 37] = [
     "@context",
     "id",
+    "href",
     "actor",
     "attributedTo",
     "owner",
@@ -79,22 +81,27 @@ const FOLLOWED: [&str; 31] = [
     "bto",
     "bcc",
     "audience",
-    "href",
     "inbox",
     "outbox",
     "sharedInbox",
     "followers",
     "following",
     "featured",
+    "featuredTags",
     "replies",
+    "items",
+    "orderedItems",
     "first",
     "next",
+    "prev",
+    "last",
+    "partOf",
     "publicKey",
     "movedTo",
+    "alsoKnownAs",
     "quoteAuthorization",
     "creator",
     "verificationMethod",
-    "context",
 ];
 
 const QUOTES: [&str; 5] = ["inReplyTo", "quote", "quoteUrl", "quoteUri", "_misskey_quote"];
@@ -115,13 +122,15 @@ impl Origins {
                     let id = entity.id.as_ref().and_then(|id| judge(place, id, usage));
                     id.or_else(|| {
                         let mut owners = entity.owners.iter();
-                        owners.find_map(|(key, owner)| judge(&format!("{place}.{key}"), owner, Use::Owner))
+                        // The owners of what is only looked up decide nothing.
+                        let usage = if usage == Use::Lookup { Use::Lookup } else { Use::Owner };
+                        owners.find_map(|(key, owner)| judge(&format!("{place}.{key}"), owner, usage))
                     })
                 })
             })
             .or_else(|| {
                 let instruments = activity.instruments.iter().filter_map(|instrument| instrument.id.as_ref());
-                { instruments }.find_map(|id| judge("instrument", id, Use::Fetch))
+                { instruments }.find_map(|id| judge("instrument", id, Use::Lookup))
             })
             .or_else(|| posts::all(activity).into_iter().find_map(|node| self.check_replies(node)))
             .or_else(|| self.check_below(None, activity.node, home_of(&activity.actor)))
@@ -140,8 +149,7 @@ impl Origins {
     fn check_below(&self, within: Option<&'static str>, node: &Object<'_>, home: &str) -> Option<Finding> {
         node.iter().find_map(|(key, value)| {
             let followed = FOLLOWED.iter().find(|followed| **followed == key).copied();
-            // Nobody asks whom an activity itself is attributed to: it has an actor.
-            let followed = followed.filter(|key| within.is_some() || *key != "attributedTo");
+            let followed = followed.filter(|key| is_followed(key, within, node));
             let place = followed.or(within).unwrap_or("object");
             value.as_list().iter().find_map(|value| match value {
                 Json::String(raw) => {
@@ -149,6 +157,10 @@ impl Origins {
                     Some(Finding::new(place, fault))
                 }
                 Json::Object(inner) => self.check_below(Some(place), inner, home),
+                Json::Array(nested) => {
+                    let mut nested = nested.iter().filter_map(Json::as_object);
+                    nested.find_map(|inner| self.check_below(Some(place), inner, home))
+                }
                 _ => None,
             })
         })
@@ -164,49 +176,56 @@ impl Origins {
         match &reference.origin {
             Ok(origin) if origin.scheme == Scheme::Http && !self.allow_http => Some("is not https"),
             Ok(origin) => self.origin_fault(origin),
-            Err(UrlError::Scheme) if usage == Use::Fetch && !is_web(reference.raw) => None,
+            Err(UrlError::Scheme) if usage == Use::Fetch && Destination::of(reference.raw) == Destination::Nowhere => {
+                None
+            }
             Err(error) => Some(error.as_str()),
         }
     }
 
     fn origin_fault(&self, origin: &Origin<'_>) -> Option<&'static str> {
-        let private = origin.host.is_private();
-        if private && !self.allow_http {
-            return Some("is not on a public host");
+        if let Some(fault) = self.host_fault(origin) {
+            return Some(fault);
         }
         let usual_port = origin.port == origin.scheme.default_port();
-        let port_allowed = usual_port || private || self.allowed_ports.contains(&origin.port);
+        let port_allowed = usual_port || origin.host.is_private() || self.allowed_ports.contains(&origin.port);
         (!port_allowed).then_some("is on a port that is not allowed")
     }
 
-    /// What is not an owner's name may be written as oddly as people write URLs, as long as nobody is led into a private network.
+    fn host_fault(&self, origin: &Origin<'_>) -> Option<&'static str> {
+        (origin.host.is_private() && !self.allow_http).then_some("is not on a public host")
+    }
+
+    /// What is no owner's name may be written as oddly as people write URLs, as long as nobody is led into a private network.
     fn lookup_fault(&self, raw: &str) -> Option<&'static str> {
-        if let Ok(origin) = Origin::parse(raw) {
-            return self.origin_fault(&origin);
+        match Destination::of(raw) {
+            Destination::Nowhere | Destination::Public => None,
+            Destination::Private => (!self.allow_http).then_some("is not on a public host"),
+            Destination::Userinfo => Some(UrlError::Userinfo.as_str()),
+            Destination::Unclear => Some(UrlError::Host.as_str()),
         }
-        if !is_web(raw) {
-            return None;
+    }
+}
+
+/// Whether servers follow the URL under `key` in `node`, which stands within the property `within`.
+fn is_followed(key: &str, within: Option<&str>, node: &Object<'_>) -> bool {
+    match key {
+        // Nobody asks whom an activity itself is attributed to: it has an actor.
+        "attributedTo" => within.is_some(),
+        // Links to pages are for people; links to documents of this protocol, and addresses, are for servers.
+        "href" => {
+            let media_type = node.get("mediaType").and_then(Json::as_str).unwrap_or_default();
+            let document = media_type.contains("activity+json") || media_type.contains("ld+json");
+            document || verb::has_type(node, "Mention") || within.is_some_and(|within| ADDRESSING.contains(&within))
         }
-        // What no parser takes for a URL leads nowhere.
-        let url = url::Url::parse(raw.trim_matches(|c: char| c <= ' ' || c.is_whitespace())).ok()?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Some(UrlError::Userinfo.as_str());
-        }
-        let mut normal = url.clone();
-        // A trailing dot is written by nobody, and means the same.
-        let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_owned();
-        let _same_host = normal.set_host(Some(&host));
-        match Origin::parse(normal.as_str()) {
-            Ok(origin) => self.origin_fault(&origin),
-            Err(UrlError::TooLong | UrlError::Fragment | UrlError::Character) => None,
-            Err(error) => Some(error.as_str()),
-        }
+        // The pictures and programs that posts name have ids that nobody fetches.
+        "id" => within.is_none() || Verb::of(node).is_ok_and(|verb| verb != Verb::Other),
+        _ => true,
     }
 }
 
 /// What a server does with the object of an activity, going by its type.
 fn object_use(activity: &Activity<'_>) -> Use {
-    use crate::activitypub::Verb;
     match activity.verb {
         Verb::Follow
         | Verb::Block
@@ -243,12 +262,6 @@ fn home_of<'a>(actor: &Reference<'a>) -> &'a str {
 fn is_below(raw: &str, home: &str) -> bool {
     let on = |start: &str| raw.strip_prefix(start).is_some_and(|rest| rest.starts_with('/'));
     (!home.is_empty() && on(home)) || on("https://www.w3.org")
-}
-
-/// Whether some parser would take the text for a web URL after all.
-fn is_web(raw: &str) -> bool {
-    let raw = raw.trim_start_matches(|c: char| c <= ' ' || c.is_whitespace());
-    raw.starts_with(['/', '\\']) || raw.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
 }
 
 #[cfg(test)]
@@ -326,7 +339,8 @@ mod tests {
         ] {
             refuses("", "inbox.origin", place, &create("https://a.example/2", more));
         }
-        let odd = r#","cc":["https://B.example/u","https://b.example/u ","/relative"],"context":"tag:b","url":"http://localhost/""#;
+        let odd = r#","cc":["https://B.example/u","https://b.example/u ","/relative","https://c.example:8443/u"],"context":"tag:b","url":"http://localhost/",
+            "attachment":[{"type":"Link","href":"https://site.example:8443/"},{"type":"Link","href":"http://192.168.1.1/"}],"generator":{"id":"http://localhost/app"}"#;
         accepts("", &create("https://a.example/2", odd));
         let announce = r#"{"type":"Announce","id":"https://a.example/1","actor":"https://a.example/u","object":"http://b.example/2"}"#;
         refuses("", "inbox.origin", "object", announce);

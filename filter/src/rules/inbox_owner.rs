@@ -3,7 +3,7 @@
 use crate::activitypub::activity::{Activity, Entity, Reference};
 use crate::activitypub::{Verb, node};
 use crate::decision::{Action, Finding, Mode};
-use crate::json::Json;
+use crate::json::{Json, Object};
 use crate::registry::{Check, Phase, Rule};
 
 /// The rule.
@@ -22,7 +22,7 @@ Origin is scheme, host and port (on the private hosts of tests, scheme and host)
    `attributedTo`, `actor`, `owner` or `controller`; an embedded object without id belongs to the actor;
 3. an embedded actor has its `inbox`, `outbox`, `followers`, `following` and `publicKey` on its own origin;
 4. the `target` of an Add or Remove has the origin of the actor; without a target, its object has;
-5. an embedded `instrument`, such as the post that asks to quote, has the origin of the actor, and so have its owners;
+5. an `instrument` that is an embedded post, or that comes with a request such as QuoteRequest, has the origin of the actor, and so have its owners;
 6. a post that is delivered without an activity around it is attributed to the actor's origin.
 
 Announce, Like, Follow, Block, Flag and all others may be about foreign objects.
@@ -43,7 +43,14 @@ fn check(activity: &Activity<'_>, group_moderation: bool) -> Option<Finding> {
     if activity.id.as_ref().is_some_and(|id| !id.same_origin(actor)) {
         return Some(Finding::new("id", FOREIGN));
     }
-    let mut instruments = activity.instruments.iter().filter(|instrument| instrument.node.is_some());
+    // A program or a service that something is done with (AS2's own use) belongs to whom it may.
+    let brings_post =
+        |instrument: &&Entity<'_>| instrument.verb.is_some_and(Verb::is_content) || !instrument.owners.is_empty();
+    let is_request = activity.node.list("type").iter().filter_map(Json::as_str).any(|name| name.ends_with("Request"));
+    let mut instruments = activity
+        .instruments
+        .iter()
+        .filter(|instrument| instrument.node.is_some() && (is_request || brings_post(instrument)));
     if let Some(finding) = instruments.find_map(|instrument| check_entity("instrument", instrument, actor)) {
         return Some(finding);
     }
@@ -73,12 +80,14 @@ fn check_entity(place: &str, entity: &Entity<'_>, actor: &Reference<'_>) -> Opti
     if let Some((key, _)) = owners.find(|(_, owner)| !owner.same_origin(actor)) {
         return Some(Finding::new(format!("{place}.{key}"), FOREIGN));
     }
-    let embedded = entity.node.filter(|_| entity.verb == Some(Verb::Actor))?;
+    let is_actor = |node: &&Object<'_>| {
+        entity.verb == Some(Verb::Actor) || node.get("inbox").is_some() || node.get("publicKey").is_some()
+    };
+    let embedded = entity.node.filter(is_actor)?;
     let collections = ["inbox", "outbox", "followers", "following", "publicKey"].into_iter();
     let mut ids = collections.flat_map(|key| node::ids(embedded, key).map(move |id| (key, id)));
-    let keys = node::objects(embedded, "publicKey");
-    let mut keys =
-        keys.flat_map(|key| ["id", "owner"].into_iter().filter_map(|name| key.get(name).and_then(Json::as_str)));
+    let keys = ["publicKey", "assertionMethod"].into_iter().flat_map(|key| node::objects(embedded, key));
+    let mut keys = keys.flat_map(|key| ["id", "owner", "controller"].into_iter().flat_map(|name| node::ids(key, name)));
     let foreign = |id: &str| !Reference::new(id).same_origin(actor);
     ids.find(|(_, id)| foreign(id))
         .map(|(key, _)| key)
@@ -168,6 +177,15 @@ mod tests {
             &person(r#""publicKey":{"id":"https://a.example/u#k","owner":"https://b.example/u"}"#),
         );
         refuses("", "inbox.owner", "object.publicKey", &person(r#""publicKey":"https://b.example/u#k""#));
+        let untyped = person(r#""publicKey":{"id":"https://b.example/u#k","owner":["https://b.example/u"]}"#)
+            .replace("\"type\":\"Person\",", "");
+        refuses("", "inbox.owner", "object.publicKey", &untyped);
+        refuses(
+            "",
+            "inbox.owner",
+            "object.publicKey",
+            &person(r#""publicKey":[{"id":"https://a.example/u#k","controller":"https://b.example/u"}]"#),
+        );
         refuses("", "inbox.owner", "object.outbox", &person(r#""outbox":"https://b.example/o""#));
     }
 
@@ -209,6 +227,15 @@ mod tests {
         accepts("", &request(r#""https://a.example/3""#));
         accepts("", &request(r#"{"id":"https://a.example/3","attributedTo":"https://a.example/u"}"#));
         refuses("", "inbox.owner", "instrument", &request(r#"{"id":"https://b.example/3"}"#));
+        let by_program = r#""object":"https://a.example/2","instrument":{"type":"Application","id":"https://app.example/","name":"App"}"#;
+        accepts("", &activity("Create", by_program));
+        refuses(
+            "",
+            "inbox.owner",
+            "object",
+            &activity("Delete", r#""object":{"type":"Link","href":["https://b.example/2"]}"#),
+        );
+        refuses("", "inbox.shape", "id", &activity("Delete", r#""object":{"id":[],"url":"https://b.example/2"}"#));
         refuses("", "inbox.owner", "instrument.attributedTo", &request(r#"{"attributedTo":"https://b.example/u"}"#));
         refuses("", "inbox.owner", "attributedTo", &activity("Note", r#""attributedTo":"https://b.example/u""#));
     }
