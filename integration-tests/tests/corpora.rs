@@ -8,7 +8,8 @@ use integration_tests::replay::{Outcome, replay};
 
 const TEST_HOSTS: &str = r#"{"inbox":{"origin":{"allow_http":true}}}"#;
 
-/// Verdicts of the manifest that say nothing about acceptance: printed, not judged. `pass-toy` are stubs on hosts such as `inst`.
+/// The verdicts of the manifest that each policy has to accept. The others are printed, not judged: they say nothing about acceptance, and `pass-toy` are
+/// stubs on hosts such as `inst`.
 const LEGITIMATE: [(&str, &[&str]); 2] = [("default", &["pass"]), ("test-hosts", &["pass", "pass-http"])];
 
 struct Judged {

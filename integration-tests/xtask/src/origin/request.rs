@@ -62,13 +62,8 @@ impl Request {
     }
 
     /// The first value of a field.
-    pub fn field(&self, name: &str) -> Option<&[u8]> {
-        self.head()
-            .split(|byte| *byte == b'\n')
-            .skip(1)
-            .filter_map(|line| split(line, b":"))
-            .find(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value.trim_ascii())
+    pub fn field<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
+        self.fields(name).next()
     }
 
     /// Reads the next request of a connection; nothing if it ended before one began.
