@@ -137,7 +137,8 @@ impl<'p> Tally<'p> {
             }
         };
         self.describe(&activity);
-        let subject = Subject { activity: &activity, signer };
+        let posts = rules::posts::all(&activity);
+        let subject = Subject { activity: &activity, posts: &posts, signer };
         let inbox = self.inbox;
         for active in &inbox.rules {
             if let Check::Activity(check) = &active.check

@@ -6,6 +6,7 @@ use crate::activitypub::Activity;
 use crate::decision::{Action, Finding, Mode};
 use crate::http::RequestHead;
 use crate::http::signer::Signer;
+use crate::json::Object;
 use crate::policy::Reader;
 use crate::rules;
 
@@ -133,6 +134,8 @@ impl fmt::Debug for Check {
 pub struct Subject<'a> {
     /// The activity.
     pub activity: &'a Activity<'a>,
+    /// The posts that it brings: its own object and all that is embedded in it.
+    pub posts: &'a [&'a Object<'a>],
     /// Who says that they signed the request.
     pub signer: &'a Signer,
 }

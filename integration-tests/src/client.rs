@@ -7,7 +7,7 @@ use std::time::Duration;
 use xtask::http::{self, Response};
 
 /// Longer than any answer may take: a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Opens a connection that gives up when nothing comes for [`PATIENCE`].
 ///

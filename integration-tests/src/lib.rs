@@ -3,4 +3,5 @@
 pub mod cases;
 pub mod client;
 pub mod corpora;
+pub mod harness;
 pub mod replay;

@@ -1,20 +1,14 @@
 //! The same requests, natively and through a real Envoy: one decision, one answer.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use integration_tests::cases::{self, Case};
 use integration_tests::client::{ACTIVITY_JSON, delivery, exchange};
 use integration_tests::corpora;
+use integration_tests::harness::start;
 use integration_tests::replay::{Outcome, replay};
 use xtask::origin::Origin;
-use xtask::stack::{Options, Stack};
-
-fn start(policy: &str) -> (Origin, Stack) {
-    let origin = Origin::spawn(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let stack = Stack::start(&Options::new(origin.addr()).unwrap().policy(policy)).unwrap();
-    (origin, stack)
-}
+use xtask::stack::Stack;
 
 /// What a client and the origin see of a decision.
 fn expect_through_envoy(name: &str, outcome: &Outcome, request: &[u8], origin: &Origin, stack: &Stack) -> u16 {
@@ -52,7 +46,7 @@ fn cases_have_one_outcome_natively_and_through_envoy() {
     }
     assert!(by_policy.values().map(Vec::len).sum::<usize>() >= 40, "the cases are there");
     for (policy, cases) in by_policy {
-        let (origin, stack) = start(&policy);
+        let (origin, stack) = start(|options| options.policy(&policy));
         for case in cases {
             let file = cases::folder().join(format!("{}.http", case.name));
             let outcome = replay(&policy, &[&file]).into_values().next().unwrap();
@@ -68,7 +62,7 @@ fn cases_have_one_outcome_natively_and_through_envoy() {
 fn real_activities_have_one_outcome_natively_and_through_envoy() {
     let Some(set) = corpora::set("activities") else { return };
     for policy in ["{}", r#"{"inbox":{"origin":{"allow_http":true},"mentions":{"max":2,"action":"reject"}}}"#] {
-        let (origin, stack) = start(policy);
+        let (origin, stack) = start(|options| options.policy(policy));
         let open = set.join("open");
         let outcomes = replay(policy, &[&open.join("inbound"), &open.join("negative")]);
         println!("{} activities under {policy}", outcomes.len());
@@ -85,7 +79,7 @@ fn real_activities_have_one_outcome_natively_and_through_envoy() {
 #[test]
 fn the_log_and_the_counters_tell_what_was_decided() {
     let policy = r#"{"inbox":{"mentions":{"max":0,"mode":"shadow"},"recipients":{"max":0}}}"#;
-    let (_origin, stack) = start(policy);
+    let (_origin, stack) = start(|options| options.policy(policy));
     let note = |more: &str| {
         let note = format!(
             r#"{{"type":"Create","id":"https://a.example/1","actor":"https://a.example/u","object":{{"type":"Note",

@@ -1,13 +1,9 @@
 //! A policy that does not parse never opens the gate.
 
-use std::net::SocketAddr;
-
 use integration_tests::client::{ACTIVITY_JSON, connect, delivery};
+use integration_tests::harness::{LIKE, LOCAL};
 use xtask::origin::Origin;
 use xtask::stack::{Options, Ready, Stack};
-
-const LIKE: &[u8] =
-    br#"{"type":"Like","id":"https://a.example/1","actor":"https://a.example/u","object":"https://b.example/2"}"#;
 
 #[test]
 fn envoy_does_not_start_with_an_invalid_policy() {
@@ -16,7 +12,7 @@ fn envoy_does_not_start_with_an_invalid_policy() {
         (r#"{"outbox":{}}"#, "$.outbox: unknown key"),
         ("{", "$: EOF while parsing an object"),
     ] {
-        let origin = Origin::spawn(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let origin = Origin::spawn(LOCAL).unwrap();
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut options = Options::new(origin.addr()).unwrap().policy(policy).ready(Ready::Listening);
         options.listen = listen;

@@ -2,20 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a helper may fail the test it helps")]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use integration_tests::client::{PATIENCE, connect};
+use integration_tests::harness::LOCAL;
 use xtask::http::{self, Response};
 use xtask::json;
 use xtask::origin::{Origin, Request};
 use xtask::process::wait_until;
 use xtask::stack::{Options, Stack};
 use xtask::workspace::wasm_module;
-
-const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Edge {
     origin: Origin,
@@ -33,9 +31,7 @@ impl Edge {
     }
 
     fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.stack.addr()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
+        connect(self.stack.addr()).unwrap()
     }
 
     /// Sends the bytes and reads one answer; the connection has to end after it.

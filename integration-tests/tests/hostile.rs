@@ -1,28 +1,18 @@
 //! Requests that try to hurt: each gets a 4xx or a 202, no VM restarts, memory stays bounded.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
 use integration_tests::client::{ACTIVITY_JSON, connect, delivery, exchange, read_response};
+use integration_tests::harness::{FORGED, LIKE, assert_no_restart, start};
 use xtask::http::Response;
 use xtask::origin::Origin;
-use xtask::stack::{Options, Ready, Stack};
-
-const LIKE: &[u8] =
-    br#"{"type":"Like","id":"https://a.example/1","actor":"https://a.example/u","object":"https://b.example/2"}"#;
-const FORGED: &[u8] =
-    br#"{"type":"Delete","id":"https://a.example/1","actor":"https://a.example/u","object":"https://b.example/2"}"#;
+use xtask::stack::{Ready, Stack};
 
 /// The most memory that Envoy may grow by under all of these attacks, in bytes. What one attack brings is many times that.
 const MAX_GROWTH_BYTES: u64 = 128 << 20;
-
-fn start(edit: impl FnOnce(Options) -> Options) -> (Origin, Stack) {
-    let origin = Origin::spawn(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let stack = Stack::start(&edit(Options::new(origin.addr()).unwrap())).unwrap();
-    (origin, stack)
-}
 
 /// The resident memory of a process, in bytes.
 fn resident_bytes(pid: u32) -> u64 {
@@ -33,10 +23,7 @@ fn resident_bytes(pid: u32) -> u64 {
 
 /// Asserts that no VM was restarted, and that the filter still does its work.
 fn assert_unharmed(origin: &Origin, stack: &Stack) {
-    let stats = stack.admin().get("/stats?filter=wasm").unwrap().text();
-    for line in stats.lines().filter(|line| line.contains("vm_reload")) {
-        assert!(line.ends_with(": 0"), "{line}");
-    }
+    assert_no_restart(stack);
     drop(origin.take_requests());
     assert_eq!(exchange(stack.addr(), &delivery("/inbox", ACTIVITY_JSON, LIKE)).unwrap().status, 202);
     assert_eq!(exchange(stack.addr(), &delivery("/inbox", ACTIVITY_JSON, FORGED)).unwrap().status, 403);

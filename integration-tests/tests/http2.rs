@@ -5,14 +5,8 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{HeaderMap, HeaderValue, Request};
+use integration_tests::harness::{FORGED, LIKE, assert_no_restart, start};
 use tokio::net::TcpStream;
-use xtask::origin::Origin;
-use xtask::stack::{Options, Stack};
-
-const LIKE: &[u8] =
-    br#"{"type":"Like","id":"https://a.example/1","actor":"https://a.example/u","object":"https://b.example/2"}"#;
-const FORGED: &[u8] =
-    br#"{"type":"Delete","id":"https://a.example/1","actor":"https://a.example/u","object":"https://b.example/2"}"#;
 
 async fn connect(addr: SocketAddr) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(addr).await.unwrap();
@@ -50,8 +44,7 @@ async fn deliver(client: &mut SendRequest<Bytes>, parts: &[&[u8]], trailers: boo
 
 #[test]
 fn deliveries_over_http2_are_judged_in_any_framing() {
-    let origin = Origin::spawn(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let stack = Stack::start(&Options::new(origin.addr()).unwrap()).unwrap();
+    let (origin, stack) = start(|options| options);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut client = connect(stack.addr()).await;
@@ -78,6 +71,5 @@ fn deliveries_over_http2_are_judged_in_any_framing() {
     let arrived = origin.take_requests();
     assert_eq!(arrived.len(), 8);
     assert!(arrived.iter().all(|request| request.body() == LIKE));
-    let stats = stack.admin().get("/stats?filter=vm_reload").unwrap().text();
-    assert!(stats.lines().all(|line| line.ends_with(": 0")), "{stats}");
+    assert_no_restart(&stack);
 }

@@ -1,12 +1,9 @@
 //! Really signed requests of real implementations reach the origin byte for byte.
 
-use std::net::SocketAddr;
-
 use integration_tests::client::exchange;
 use integration_tests::corpora;
+use integration_tests::harness::start;
 use xtask::http::split;
-use xtask::origin::Origin;
-use xtask::stack::{Options, Stack};
 
 /// Some come from test hosts with http ids on loopback ports, and apkit sends `application/json`, which is refused by default because
 /// Misskey would leave it hanging.
@@ -37,8 +34,7 @@ fn signed_requests_arrive_unchanged() {
     if requests.is_empty() {
         return;
     }
-    let origin = Origin::spawn(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let stack = Stack::start(&Options::new(origin.addr()).unwrap().policy(POLICY)).unwrap();
+    let (origin, stack) = start(|options| options.policy(POLICY));
     for (name, request) in &requests {
         let response = exchange(stack.addr(), request).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(response.status < 300, "{name}: {} {}", response.status, response.text());
@@ -64,8 +60,7 @@ fn by_default_plain_json_is_refused_signed_or_not() {
     if apkit.is_empty() {
         return;
     }
-    let origin = Origin::spawn(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let stack = Stack::start(&Options::new(origin.addr()).unwrap()).unwrap();
+    let (_origin, stack) = start(|options| options);
     for (name, request) in apkit {
         let response = exchange(stack.addr(), request).unwrap();
         assert_eq!(response.status, 415, "{name}");

@@ -10,8 +10,9 @@ const ROUTE_PARAMETERS: [&[u8]; 4] = [b"rest_route", b"pagename", b"q", b"req"];
 /// How often percent-encoding is undone. A router behind a proxy may see it undone twice.
 const DECODING_ROUNDS: usize = 3;
 
-/// Whether a request delivers an activity: a POST (or anything but a GET, HEAD or OPTIONS) to a path whose last segment is one of [`INBOX_SEGMENTS`], such as `/inbox` and
-/// `/users/ID/inbox`; to `.../inbox/NAME` (Friendica, Hubzilla, Ghost), except below `/api/`; or with a query that names such a path.
+/// Whether a request delivers an activity: a POST (or anything but a GET, HEAD or OPTIONS) to a path whose last segment is `inbox` or one of its kin, such as
+/// `/inbox` and `/users/ID/inbox`; to `/inbox/...` or `.../inbox/NAME` (Friendica, Hubzilla, Ghost), the latter not below `/api/`; or with a query that names
+/// such a path.
 ///
 /// The path is read as generously as any router behind might read it, in all ways at once: cut at `?` and `#`, percent-encoding
 /// undone or not, case folded, empty and dot segments resolved, what follows a `;` kept, left out of its segment, or taken for the

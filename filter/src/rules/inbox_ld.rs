@@ -19,7 +19,6 @@ Some servers read an activity as plain JSON, some expand it as JSON-LD, and an L
 
 1. no key but `@context` is a keyword (`@id`, `@graph`, `@set` ..; a `@type` of another vocabulary is allowed, such as `vcard:Home`), `__proto__`, an Activity Streams IRI or a term with the prefix `as:`, and none is a core
    term in other letter case (Go reads `Actor` as `actor`);
-
 2. no `@context` gives a core term another meaning or another name, makes an alias of a keyword, or sets `@base` or `@import`;
 
 and, in an object with a `signature`:

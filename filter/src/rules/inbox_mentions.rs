@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::posts;
-use crate::activitypub::{activity::Activity, node, verb};
+use crate::activitypub::{node, verb};
 use crate::decision::{Action, Finding, Mode};
 use crate::json::Json;
-use crate::registry::{Check, Phase, Rule};
+use crate::registry::{Check, Phase, Rule, Subject};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -24,15 +23,15 @@ The default is what Misskey allows its own users. The wave of February 2024 ment
     compile: |reader| {
         let max = reader.limit("max", 0..=10_000, 20, "the most people a post may mention");
         Check::Activity(Box::new(move |subject| {
-            let too_many = count(subject.activity, max) > max;
+            let too_many = count(subject, max) > max;
             too_many.then(|| Finding::new("tag", format!("mentions more than {max} people")))
         }))
     },
 };
 
 /// How many people are mentioned, if that can be more than `max`.
-fn count(activity: &Activity<'_>, max: usize) -> usize {
-    let posts = posts::all(activity);
+fn count(subject: &Subject<'_>, max: usize) -> usize {
+    let posts = subject.posts;
     // Fewer tags than people are allowed: nothing to count. This is nearly every post.
     if posts.iter().map(|post| post.list("tag").len()).sum::<usize>() <= max {
         return 0;

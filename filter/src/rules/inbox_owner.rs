@@ -59,14 +59,13 @@ fn check(activity: &Activity<'_>, group_moderation: bool) -> Option<Finding> {
         let foreign = authors.any(|author| !Reference::new(author).same_origin(actor));
         return foreign.then(|| Finding::new("attributedTo", FOREIGN));
     }
-    let excepted = |entities: &[Entity<'_>]| group_moderation && is_group_moderation(activity, entities);
     let (place, owned) = match activity.verb {
         Verb::Create | Verb::Update | Verb::Delete | Verb::Undo => ("object", &activity.objects),
         Verb::Add | Verb::Remove if activity.targets.is_empty() => ("object", &activity.objects),
         Verb::Add | Verb::Remove => ("target", &activity.targets),
         _ => return None,
     };
-    if excepted(owned) {
+    if group_moderation && is_group_moderation(activity, owned) {
         return None;
     }
     owned.iter().find_map(|entity| check_entity(place, entity, actor))

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::posts;
-use crate::activitypub::activity::Activity;
 use crate::activitypub::{Verb, is_public, node};
 use crate::decision::{Action, Finding, Mode};
 use crate::json::Object;
-use crate::registry::{Check, Phase, Rule};
+use crate::registry::{Check, Phase, Rule, Subject};
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -27,19 +25,19 @@ the author's followers: `max` 2 is the same, and loses ordinary conversations.",
     compile: |reader| {
         let max = reader.limit("max", 0..=10_000, 50, "the most recipients in `to` and `cc`, Public and followers not counted");
         Check::Activity(Box::new(move |subject| {
-            let too_many = count(subject.activity, max) > max;
+            let too_many = count(subject, max) > max;
             too_many.then(|| Finding::new("to", format!("and cc name more than {max} recipients")))
         }))
     },
 };
 
 /// How many recipients there are, if that can be more than `max`.
-fn count(activity: &Activity<'_>, max: usize) -> usize {
+fn count(subject: &Subject<'_>, max: usize) -> usize {
     // Taking back is never refused.
-    if matches!(activity.verb, Verb::Delete | Verb::Undo) {
+    if matches!(subject.activity.verb, Verb::Delete | Verb::Undo) {
         return 0;
     }
-    let posts = posts::all(activity);
+    let posts = subject.posts;
     // Fewer addresses than recipients are allowed: nothing to count. This is nearly every post.
     let addresses = |post: &&Object<'_>| post.list("to").len().saturating_add(post.list("cc").len());
     if posts.iter().map(addresses).sum::<usize>() <= max {

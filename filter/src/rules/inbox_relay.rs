@@ -28,7 +28,7 @@ No signature is verified here. A request that names several keys is refused.",
 };
 
 fn check(subject: &Subject<'_>) -> Option<Finding> {
-    let Subject { activity, signer } = subject;
+    let Subject { activity, signer, .. } = subject;
     let reason = match signer {
         Signer::Unsigned => return None,
         Signer::KeyId(key_id) if Reference::new(key_id).same_origin(&activity.actor) => return None,

@@ -18,7 +18,7 @@ pub mod inbox_relay;
 pub mod inbox_shape;
 pub mod inbox_size;
 pub mod inbox_type;
-mod posts;
+pub mod posts;
 
 #[cfg(test)]
 mod testing;

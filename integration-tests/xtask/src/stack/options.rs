@@ -72,11 +72,6 @@ impl Options {
         self
     }
 
-    /// The same with the filter off: what Envoy does on its own.
-    pub fn without_filter(self) -> Self {
-        self.edit("\n          - name: sekisho\n", "\n          - name: sekisho\n            disabled: true\n")
-    }
-
     /// The same, waiting for something else.
     pub fn ready(mut self, ready: Ready) -> Self {
         self.ready = ready;
