@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::admin::Admin;
+use crate::args::Up;
 use crate::error::{Context, Error, Result};
 use crate::render::{quoted, render};
 use crate::workspace::root;
@@ -61,6 +62,23 @@ pub fn nginx(values: &Values<'_>) -> Result<String> {
             ("policy", format!("sekisho {}", word(values.policy))),
         ],
     )
+}
+
+/// `xtask render`: prints Envoy's configuration as it is shipped, but for the server, the address to listen on and the policy.
+pub fn print_shipped(args: &[String]) -> Result<()> {
+    let up = Up::parse(args)?;
+    let policy = fs::read_to_string(&up.policy).context(|| format!("reading {}", up.policy.display()))?;
+    let rendered = envoy(&Values {
+        listen: up.listen,
+        upstream: up.upstream.as_deref().unwrap_or("127.0.0.1:3000"),
+        module: Path::new("/etc/sekisho/sekisho.wasm"),
+        policy: &policy,
+        access_log: Path::new("/dev/stdout"),
+        admin: &Admin::Unix("/run/sekisho/admin.sock".into()),
+        runtime: Path::new("/etc/sekisho/runtime"),
+    })?;
+    print!("{rendered}");
+    Ok(())
 }
 
 /// The parts of `HOST:PORT`; an IPv6 address stands in brackets, which do not belong to it.

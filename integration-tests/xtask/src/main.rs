@@ -4,7 +4,7 @@ use std::env;
 use std::process::ExitCode;
 
 use xtask::error::{Error, Result};
-use xtask::{bench, checks, down, generate, up};
+use xtask::{bench, checks, config, down, generate, up};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -20,6 +20,7 @@ cargo xtask COMMAND
   down      stop what `up` started
   test      everything CI runs; the last line sums it up
   bench     the benchmarks, printed as ratios
+  render    print Envoy's configuration with the shipped paths, for an image; --upstream, --listen and --policy as above
   generate  write the files that are generated from the code
   help      this text
 
@@ -47,6 +48,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         ("up", _) => up::run(rest),
         ("bench", _) => bench::run(rest),
         ("origin", _) => up::origin(rest),
+        ("render", _) => config::print_shipped(rest),
         ("down", []) => down::run(),
         ("test", []) => checks::run(),
         ("generate", []) => generate::run(),
