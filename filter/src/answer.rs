@@ -7,20 +7,38 @@ use crate::decision::{Action, Refusal};
 pub struct Answer {
     /// The status: 202 for a drop, 4xx for a rejection. Never 5xx for what a rule refuses, which would be sent again for days.
     pub status: u16,
-    /// The body, JSON.
+    /// The fields.
+    pub fields: &'static [(&'static str, &'static str)],
+    /// The body.
     pub body: String,
 }
 
-/// The media type of every answer.
-pub const CONTENT_TYPE: &str = "application/json; charset=utf-8";
+/// What is told to a server.
+const JSON: &[(&str, &str)] = &[
+    ("content-type", "application/json; charset=utf-8"),
+    // 410 may be kept by caches (RFC 9110 section 15.1), and what is refused today can be allowed tomorrow.
+    ("cache-control", "no-store"),
+];
+
+/// What is told to a person. The page has no need of anything else.
+const PAGE: &[(&str, &str)] = &[
+    ("content-type", "text/html; charset=utf-8"),
+    ("cache-control", "no-store"),
+    ("content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    ("x-content-type-options", "nosniff"),
+];
 
 impl Answer {
     /// The answer to a refused request.
     pub fn to(refusal: &Refusal) -> Self {
-        match refusal.action {
-            Action::Drop => Self::dropped(),
-            Action::Reject => Self {
+        match (refusal.action, &refusal.finding.page) {
+            (Action::Drop, _) => Self::dropped(),
+            (Action::Reject, Some(page)) => {
+                Self { status: refusal.status, fields: PAGE, body: page.as_ref().to_owned() }
+            }
+            (Action::Reject, None) => Self {
                 status: refusal.status,
+                fields: JSON,
                 body: serde_json::json!({
                     "error": {
                         "message": format!("{} {}", refusal.finding.place, refusal.finding.reason),
@@ -34,7 +52,7 @@ impl Answer {
 
     /// What a dropped activity is answered with: accepted, as far as the sender can tell.
     fn dropped() -> Self {
-        Self { status: 202, body: r#"{"error":{"message":"blocked by validator"}}"#.to_owned() }
+        Self { status: 202, fields: JSON, body: r#"{"error":{"message":"blocked by validator"}}"#.to_owned() }
     }
 }
 
@@ -55,10 +73,14 @@ mod tests {
             Answer::to(&refusal),
             Answer {
                 status: 403,
+                fields: JSON,
                 body: r#"{"error":{"message":"object.id is not on the actor's origin","rule":"inbox.owner"}}"#
                     .to_owned()
             }
         );
+        refusal.finding.page = Some("<p>".into());
+        let page = Answer::to(&refusal);
+        assert_eq!((page.fields, &*page.body), (PAGE, "<p>"));
         refusal.action = Action::Drop;
         assert_eq!(Answer::to(&refusal).status, 202);
         assert_eq!(Answer::to(&refusal).body, r#"{"error":{"message":"blocked by validator"}}"#);

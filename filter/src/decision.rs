@@ -1,6 +1,7 @@
 //! What is decided about a request, and why.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// What a rule does when it fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +61,19 @@ pub struct Finding {
     pub place: Cow<'static, str>,
     /// What is wrong with it.
     pub reason: Cow<'static, str>,
+    /// A page that tells it to a person, in the place of the JSON that tells it to a server.
+    pub page: Option<Rc<str>>,
 }
 
 impl Finding {
     /// A finding about `place`.
     pub fn new(place: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { place: place.into(), reason: reason.into() }
+        Self { place: place.into(), reason: reason.into(), page: None }
+    }
+
+    /// The same finding, told by a page of HTML.
+    pub fn with_page(self, page: Rc<str>) -> Self {
+        Self { page: Some(page), ..self }
     }
 }
 
@@ -82,17 +90,30 @@ pub struct Refusal {
     pub finding: Finding,
 }
 
+/// A rule that fired without effect: it is in shadow mode, or does not act for this actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shadowed {
+    /// Its stable id.
+    pub rule: &'static str,
+    /// What it would have done.
+    pub action: Action,
+}
+
 /// What is decided about one request, and all that a log may say about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// The rule that refused the request; none when it is accepted.
     pub refusal: Option<Refusal>,
-    /// Ids of the rules in shadow mode that would have refused it, in order, each once.
-    pub shadow: Vec<&'static str>,
+    /// The rules that only would have refused it, in order, each once.
+    pub shadow: Vec<Shadowed>,
     /// The id of the actor, when it is a well-formed URL of at most [`MAX_LOGGED_ACTOR_BYTES`].
     pub actor: Option<String>,
     /// The type of the activity, from a fixed set.
     pub verb: Option<&'static str>,
+    /// The software that sent it, from a fixed set, as far as it says so.
+    pub software: Option<&'static str>,
+    /// What could be read of the signature, from a fixed set.
+    pub signature: Option<&'static str>,
 }
 
 /// Longer actor ids are not logged.
@@ -102,6 +123,17 @@ impl Decision {
     /// The verdict.
     pub fn verdict(&self) -> Verdict {
         self.refusal.as_ref().map_or(Verdict::Accept, |refusal| refusal.action.into())
+    }
+
+    /// This decision, after one in which only rules in shadow had fired.
+    pub fn after(mut self, earlier: &[Shadowed]) -> Self {
+        self.shadow.splice(0..0, earlier.iter().copied());
+        self
+    }
+
+    /// The ids of the rules that only would have refused it.
+    pub fn shadow_rules(&self) -> Vec<&'static str> {
+        self.shadow.iter().map(|shadowed| shadowed.rule).collect()
     }
 
     /// The id of the rule that decided.

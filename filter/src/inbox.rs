@@ -1,77 +1,72 @@
 //! Decides about a delivery to an inbox: the rules of the registry, in order, over what was received.
 
+use std::rc::Rc;
+
 use crate::activitypub::activity::ReadError;
 use crate::activitypub::{Activity, Verb};
-use crate::decision::{Decision, Finding, MAX_LOGGED_ACTOR_BYTES, Mode, Refusal};
-use crate::http::RequestHead;
+use crate::decision::{Decision, Finding, MAX_LOGGED_ACTOR_BYTES};
 use crate::http::signer::Signer;
+use crate::http::{RequestHead, software};
 use crate::json::{self, Json, Object};
 use crate::registry::{ActiveRule, Check, Subject};
 use crate::rules;
+use crate::tally::{Decided, Tally};
 
 /// The rules for deliveries, as a policy configures them.
 #[derive(Debug)]
 pub struct Inbox {
-    rules: Vec<ActiveRule>,
+    rules: Vec<Rc<ActiveRule>>,
 }
 
 impl Inbox {
-    /// Takes the rules in their order of evaluation. Those in `off` mode are left out.
-    pub fn new(rules: Vec<ActiveRule>) -> Self {
-        let rules = rules.into_iter().filter(|active| active.mode != Mode::Off).collect();
+    /// Takes the rules in their order of evaluation, without those in `off` mode.
+    pub fn new(rules: Vec<Rc<ActiveRule>>) -> Self {
         Self { rules }
     }
 
-    /// The rules that are not off, in their order of evaluation.
-    pub fn rules(&self) -> &[ActiveRule] {
+    /// The rules, in their order of evaluation.
+    pub fn rules(&self) -> &[Rc<ActiveRule>] {
         &self.rules
-    }
-
-    /// How many rules are in force, for the log.
-    pub fn summary(&self) -> String {
-        let shadow = self.rules.iter().filter(|active| active.mode == Mode::Shadow).count();
-        format!("{} rules in enforce mode, {shadow} in shadow", self.rules.len().saturating_sub(shadow))
     }
 
     /// Judges what the head alone tells, so that the body of a refused request need not be held. `None` when it is needed.
     pub fn begin(&self, head: &RequestHead) -> Option<Decision> {
-        let mut tally = Tally::new(self);
-        tally.head(head).is_err().then_some(tally.decision)
+        let mut judge = Judge::new(self, head);
+        judge.head().is_err().then_some(judge.tally.decision)
     }
 
     /// Judges a body that is still growing and has `received` bytes so far.
-    pub fn too_large(&self, received: usize) -> Option<Decision> {
-        let mut tally = Tally::new(self);
-        tally.size(received).is_err().then_some(tally.decision)
+    pub fn too_large(&self, head: &RequestHead, received: usize) -> Option<Decision> {
+        let mut judge = Judge::new(self, head);
+        judge.size(received).is_err().then_some(judge.tally.decision)
     }
 
     /// Judges a whole request.
     pub fn decide(&self, head: &RequestHead, body: &[u8]) -> Decision {
-        let mut tally = Tally::new(self);
+        let mut judge = Judge::new(self, head);
         // `Decided` only ends the evaluation early: the decision is complete either way.
-        let _ended = tally.request(head, body);
-        tally.decision
+        let _ended = judge.request(body);
+        judge.tally.decision
     }
 }
 
-/// A rule in enforce mode has fired, and the decision holds its refusal.
-struct Decided;
-
-/// A decision in the making.
-struct Tally<'p> {
-    inbox: &'p Inbox,
-    decision: Decision,
+/// The rules over one request.
+struct Judge<'a> {
+    inbox: &'a Inbox,
+    head: &'a RequestHead,
+    tally: Tally<'a>,
 }
 
-impl<'p> Tally<'p> {
-    fn new(inbox: &'p Inbox) -> Self {
-        let decision = Decision::default();
-        Self { inbox, decision }
+impl<'a> Judge<'a> {
+    fn new(inbox: &'a Inbox, head: &'a RequestHead) -> Self {
+        Self { inbox, head, tally: Tally::new(head) }
     }
 
-    fn request(&mut self, head: &RequestHead, body: &[u8]) -> Result<(), Decided> {
-        self.head(head)?;
+    fn request(&mut self, body: &[u8]) -> Result<(), Decided> {
+        self.head()?;
         self.size(body.len())?;
+        let signer = Signer::of(self.head);
+        self.tally.decision.signature = Some(signer.kind());
         let document = match json::parse(body) {
             Ok(document) => document,
             Err(error) => {
@@ -85,7 +80,6 @@ impl<'p> Tally<'p> {
         let Json::Object(root) = &document else {
             return self.fault(rules::inbox_shape::RULE.id, Finding::new("body", "is not an object"));
         };
-        let signer = Signer::of(head);
         let bundled = match self.activity(root, &signer)? {
             Some(Verb::Collection) => rules::inbox_collection::items(root),
             _ => return Ok(()),
@@ -96,28 +90,26 @@ impl<'p> Tally<'p> {
         Ok(())
     }
 
-    fn head(&mut self, head: &RequestHead) -> Result<(), Decided> {
-        let inbox = self.inbox;
-        for active in &inbox.rules {
+    fn head(&mut self) -> Result<(), Decided> {
+        for active in &self.inbox.rules {
             if let Check::Head(check) = &active.check
-                && let Some(finding) = check(head)
+                && let Some(finding) = check(self.head)
             {
-                self.note(active, finding)?;
+                self.tally.note(active, finding, None)?;
             }
         }
-        match &head.content_length {
+        match &self.head.content_length {
             None => Ok(()),
             Some(length) => self.size(announced_bytes(length)),
         }
     }
 
     fn size(&mut self, bytes: usize) -> Result<(), Decided> {
-        let inbox = self.inbox;
-        for active in &inbox.rules {
+        for active in &self.inbox.rules {
             if let Check::Size(max) = active.check
                 && bytes > max
             {
-                self.note(active, Finding::new("body", format!("has more than {max} bytes")))?;
+                self.tally.note(active, Finding::new("body", format!("has more than {max} bytes")), None)?;
             }
         }
         Ok(())
@@ -139,12 +131,11 @@ impl<'p> Tally<'p> {
         self.describe(&activity);
         let posts = rules::posts::all(&activity);
         let subject = Subject { activity: &activity, posts: &posts, signer };
-        let inbox = self.inbox;
-        for active in &inbox.rules {
+        for active in &self.inbox.rules {
             if let Check::Activity(check) = &active.check
                 && let Some(finding) = check(&subject)
             {
-                self.note(active, finding)?;
+                self.tally.note(active, finding, Some(activity.actor.raw))?;
             }
         }
         Ok(Some(activity.verb))
@@ -152,38 +143,21 @@ impl<'p> Tally<'p> {
 
     /// Keeps what a log may say about the activity; of a bundle, about the bundle.
     fn describe(&mut self, activity: &Activity<'_>) {
-        if self.decision.verb.is_none() {
-            self.decision.verb = Some(activity.verb.as_str());
+        let decision = &mut self.tally.decision;
+        if decision.verb.is_none() {
+            decision.verb = Some(activity.verb.as_str());
+            decision.software = Some(software::of(self.head.user_agent.as_deref()));
             let actor = &activity.actor;
             let loggable = actor.origin.is_ok() && actor.raw.len() <= MAX_LOGGED_ACTOR_BYTES;
-            self.decision.actor = loggable.then(|| actor.raw.to_owned());
+            decision.actor = loggable.then(|| actor.raw.to_owned());
         }
     }
 
     /// Notes a fault that the reader found, under the rule that stands for it.
     fn fault(&mut self, id: &'static str, finding: Finding) -> Result<(), Decided> {
-        let inbox = self.inbox;
-        match inbox.rules.iter().find(|active| active.rule.id == id) {
-            Some(active) => self.note(active, finding),
+        match self.inbox.rules.iter().find(|active| active.rule.id == id) {
+            Some(active) => self.tally.note(active, finding, None),
             None => Ok(()),
-        }
-    }
-
-    fn note(&mut self, active: &ActiveRule, finding: Finding) -> Result<(), Decided> {
-        let rule = active.rule.id;
-        match active.mode {
-            Mode::Off => Ok(()),
-            Mode::Shadow => {
-                if !self.decision.shadow.contains(&rule) {
-                    self.decision.shadow.push(rule);
-                }
-                Ok(())
-            }
-            Mode::Enforce => {
-                self.decision.refusal =
-                    Some(Refusal { rule, status: active.rule.status, action: active.action, finding });
-                Err(Decided)
-            }
         }
     }
 }

@@ -5,12 +5,18 @@
 pub mod activitypub;
 pub mod answer;
 pub mod decision;
+mod farewell;
+pub mod guard;
 mod host;
 pub mod http;
 pub mod inbox;
 pub mod incident;
 pub mod json;
+pub mod metrics;
 pub mod policy;
 pub mod registry;
 pub mod rules;
+pub mod runtime;
+pub mod share;
+pub mod tally;
 mod text;

@@ -9,12 +9,14 @@ use crate::http::signer::Signer;
 use crate::json::Object;
 use crate::policy::Reader;
 use crate::rules;
+use crate::share::Share;
 
-/// The sections of the policy that this version knows.
-pub const SECTIONS: &[&str] = &["inbox"];
+/// The sections of the policy that hold rules. A host may have its own of each.
+pub const RULE_SECTIONS: &[&str] = &["closing", "inbox"];
 
 /// All rules, in the order of evaluation.
 pub const RULES: &[Rule] = &[
+    rules::closing::RULE,
     rules::inbox_content_type::RULE,
     rules::inbox_content_encoding::RULE,
     rules::inbox_size::RULE,
@@ -38,7 +40,7 @@ pub const RULES: &[Rule] = &[
 /// A rule, before a policy configures it.
 #[derive(Debug)]
 pub struct Rule {
-    /// Its stable id, which is also its path in the policy: `section.name`.
+    /// Its stable id, which is also its path in the policy: `section.name`, or only `section`.
     pub id: &'static str,
     /// What it looks at.
     pub phase: Phase,
@@ -64,9 +66,9 @@ impl Rule {
         self.id.split_once('.').map_or(self.id, |(section, _)| section)
     }
 
-    /// Its key within its section.
-    pub fn name(&self) -> &'static str {
-        self.id.split_once('.').map_or(self.id, |(_, name)| name)
+    /// Its key within its section; none where it is all of its section.
+    pub fn name(&self) -> Option<&'static str> {
+        self.id.split_once('.').map(|(_, name)| name)
     }
 
     /// The anchor of its heading in `RULES.md`.
@@ -78,7 +80,9 @@ impl Rule {
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The request's head, before any of the body is held.
+    /// The head of any request.
+    Request,
+    /// The head of a delivery, before any of the body is held.
     Head,
     /// The body as bytes.
     Body,
@@ -90,7 +94,8 @@ impl Phase {
     /// The phase in the words of the documentation.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Head => "request head",
+            Self::Request => "head of any request",
+            Self::Head => "head of a delivery",
             Self::Body => "body",
             Self::Activity => "activity",
         }
@@ -105,7 +110,9 @@ pub type ActivityCheck = Box<dyn Fn(&Subject<'_>) -> Option<Finding>>;
 
 /// A configured rule: what it looks at, and how.
 pub enum Check {
-    /// Looks at the head.
+    /// Looks at the head of any request.
+    Request(HeadCheck),
+    /// Looks at the head of a delivery.
     Head(HeadCheck),
     /// Bounds the size of the body, in bytes; announced sizes are judged with the head.
     Size(usize),
@@ -120,6 +127,7 @@ pub enum Check {
 impl fmt::Debug for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Request(_) => "Request",
             Self::Head(_) => "Head",
             Self::Size(_) => "Size",
             Self::Reading => "Reading",
@@ -147,6 +155,8 @@ pub struct ActiveRule {
     pub rule: &'static Rule,
     /// Its mode.
     pub mode: Mode,
+    /// For whom it acts in enforce mode; for everybody else it is as in shadow.
+    pub share: Share,
     /// What it does in enforce mode.
     pub action: Action,
     /// Its check.
@@ -160,7 +170,7 @@ mod tests {
     #[test]
     fn every_rule_is_documented_and_in_a_known_section() {
         for (index, rule) in RULES.iter().enumerate() {
-            assert!(SECTIONS.contains(&rule.section()), "{}", rule.id);
+            assert!(RULE_SECTIONS.contains(&rule.section()), "{}", rule.id);
             assert!(RULES.iter().take(index).all(|other| other.id != rule.id), "{} twice", rule.id);
             assert!((400..500).contains(&rule.status), "{} must be final for the sender", rule.id);
             assert!(!rule.summary.is_empty() && !rule.doc.is_empty() && !rule.specification.is_empty(), "{}", rule.id);

@@ -43,7 +43,7 @@ const PIECES: [&str; 24] = [
 fn accepted(body: &[u8]) -> bool {
     let policy = Policy::parse(b"").unwrap();
     let head = RequestHead { content_type: Some(b"application/activity+json".to_vec()), ..RequestHead::default() };
-    policy.inbox.decide(&head, body).refusal.is_none()
+    policy.site(None).inbox.decide(&head, body).refusal.is_none()
 }
 
 /// All ids in `value` that claim authority, as a lenient server would collect them.

@@ -103,7 +103,8 @@ fn the_log_and_the_counters_tell_what_was_decided() {
         assert_eq!(line["sekisho.reason"].as_str(), dropped.then_some("to and cc name more than 0 recipients"));
     }
     assert!(lines.iter().all(|line| !line.contains("SECRET")), "{lines:#?}");
-    let stats = stack.admin().get("/stats/prometheus").unwrap().text();
+    let scrape = b"GET /stats/prometheus HTTP/1.1\r\nHost: metrics\r\nConnection: close\r\n\r\n";
+    let stats = exchange(stack.metrics_addr(), scrape).unwrap().text();
     for counter in [
         r#"sekisho_decisions{rule="none",mode="enforce",verdict="accept"} 1"#,
         r#"sekisho_decisions{rule="inbox.recipients",mode="enforce",verdict="drop"} 1"#,

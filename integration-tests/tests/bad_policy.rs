@@ -1,33 +1,32 @@
 //! A policy that does not parse never opens the gate.
 
-use integration_tests::client::{ACTIVITY_JSON, connect, delivery};
-use integration_tests::harness::{LIKE, LOCAL};
-use xtask::origin::Origin;
-use xtask::stack::{Options, Ready, Stack};
+use std::fs;
+
+use integration_tests::client::{ACTIVITY_JSON, delivery, exchange};
+use integration_tests::harness::{LIKE, start};
+use xtask::process::wait_until;
+use xtask::stack::Ready;
 
 #[test]
-fn envoy_does_not_start_with_an_invalid_policy() {
+fn every_request_is_answered_500_until_there_is_a_valid_policy() {
     for (policy, path) in [
         (r#"{"inbox":{"mentions":{"max":"many"}}}"#, "$.inbox.mentions.max: expected a whole number"),
         (r#"{"outbox":{}}"#, "$.outbox: unknown key"),
         ("{", "$: EOF while parsing an object"),
     ] {
-        let origin = Origin::spawn(LOCAL).unwrap();
-        let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut options = Options::new(origin.addr()).unwrap().policy(policy).ready(Ready::Listening);
-        options.listen = listen;
-        // Whether Envoy ends or stays and answers 500, nothing may pass: so ask until it has ended or has answered.
-        let outcome = Stack::start(&options);
-        if let Ok(stack) = &outcome {
-            let response = integration_tests::client::exchange(stack.addr(), &delivery("/inbox", ACTIVITY_JSON, LIKE));
-            assert!(response.is_ok_and(|response| response.status >= 500));
+        let (origin, stack) = start(|options| options.policy(policy).ready(Ready::Listening));
+        let like = delivery("/inbox", ACTIVITY_JSON, LIKE);
+        let page = b"GET / HTTP/1.1\r\nHost: sekisho.example\r\n\r\n";
+        for request in [&like[..], page] {
+            assert_eq!(exchange(stack.addr(), request).unwrap().status, 500, "{policy}");
         }
-        let log = match &outcome {
-            Ok(stack) => std::fs::read_to_string(stack.log()).unwrap(),
-            Err(error) => error.to_string(),
-        };
-        assert!(log.contains(path), "{path} in {log}");
         assert!(origin.requests().is_empty(), "a request passed unfiltered");
-        assert!(outcome.is_ok() || connect(listen).is_err(), "the listener is gone with Envoy");
+        let log = fs::read_to_string(stack.log()).unwrap();
+        assert!(log.contains(path), "{path} in {log}");
+        assert_eq!(stack.updates().map(|updates| (updates.accepted, updates.rejected)), Some((0, 1)));
+
+        stack.publish("{}").unwrap();
+        let passes = || exchange(stack.addr(), &like).unwrap().status == 202;
+        assert!(wait_until(integration_tests::client::PATIENCE, passes), "a valid policy opens it without a restart");
     }
 }

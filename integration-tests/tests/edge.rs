@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use integration_tests::client::{PATIENCE, connect};
+use integration_tests::client::{PATIENCE, connect, exchange};
 use integration_tests::harness::LOCAL;
 use xtask::http::{self, Response};
 use xtask::json;
@@ -185,6 +185,41 @@ fn the_admin_interface_is_small_and_private() {
     assert!(admin.get("/runtime").unwrap().text().contains("sekisho.inbox.mentions.max"));
     let mode = std::fs::metadata(edge.stack.dir().join("admin.sock")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn prometheus_reads_one_page_of_it() {
+    let edge = Edge::start(&[]);
+    edge.get("/notes/abc");
+    edge.send(request("POST", "/api/signin-flow", "Content-Length: 0\r\n"));
+    let addr = edge.stack.metrics_addr();
+    assert!(addr.ip().is_loopback() && addr != edge.stack.addr());
+    let ask = |method: &str, target: &str| exchange(addr, request(method, target, "").as_bytes()).unwrap();
+    for (method, target, status) in [
+        ("GET", "/stats/prometheus", 200),
+        ("GET", "/stats/prometheus?usedonly", 200),
+        ("POST", "/stats/prometheus", 404),
+        ("PUT", "/stats/prometheus", 404),
+        ("GET", "/stats/prometheus/", 404),
+        ("GET", "/stats/prometheus/../../runtime", 404),
+        ("GET", "/stats", 404),
+        ("GET", "/", 404),
+        ("GET", "/runtime", 404),
+        ("POST", "/runtime_modify?sekisho.inbox.mentions.max=9", 404),
+        ("GET", "/inbox", 404),
+    ] {
+        assert_eq!(ask(method, target).status, status, "{method} {target}");
+    }
+    assert!(!edge.stack.admin().get("/runtime").unwrap().text().contains("sekisho.inbox"));
+    // By route: Envoy merges its histograms every five seconds.
+    let has = |text: &str| ask("GET", "/stats/prometheus").text().contains(text);
+    // Of the pages one is the probe of `Stack`.
+    for (route, count) in [("pages", 2), ("signin", 1)] {
+        let labels = format!(r#"envoy_virtual_host="server",envoy_route="{route}""#);
+        assert!(has(&format!("envoy_vhost_route_upstream_rq_total{{{labels}}}")), "{route}");
+        let in_time = format!(r#"envoy_vhost_route_upstream_rq_time_bucket{{{labels},le="60000"}} {count}"#);
+        assert!(wait_until(PATIENCE, || has(&in_time)), "{in_time}");
+    }
 }
 
 #[test]

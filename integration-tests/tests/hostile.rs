@@ -327,12 +327,16 @@ fn clients_that_leave_early() {
     assert_unharmed(&origin, &stack);
 }
 
-/// Without `proxy_get_buffer_bytes` the policy cannot be read, and Envoy does not start.
+/// Without `proxy_get_buffer_bytes` not even the policy can be read.
 #[test]
 fn what_the_host_does_not_grant_never_opens_the_gate() {
-    for capability in
-        ["proxy_get_header_map_value", "proxy_get_header_map_pairs", "proxy_send_local_response", "proxy_get_property"]
-    {
+    for capability in [
+        "proxy_get_header_map_value",
+        "proxy_get_header_map_pairs",
+        "proxy_send_local_response",
+        "proxy_get_property",
+        "proxy_get_buffer_bytes",
+    ] {
         let (origin, stack) =
             start(|options| options.ready(Ready::Listening).edit(format!("{capability}: {{}}"), "proxy_done: {}"));
         // The head and the body in two parts, so that there are callbacks after the first refusal.

@@ -1,15 +1,24 @@
 //! The first thing a stranger does: `cargo xtask up`, then the two printed curl lines.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use xtask::workspace::{cargo, root, target_dir};
 
 /// Runs xtask with a folder of its own for state, beside any stack that runs already.
 fn xtask(state: &str, args: &[&str]) -> Output {
+    command(state, args).output().unwrap()
+}
+
+fn command(state: &str, args: &[&str]) -> Command {
     let mut command = cargo();
     command.args(["run", "--quiet", "--package", "xtask", "--"]).args(args);
-    command.env("SEKISHO_STACK_DIR", target_dir().join(state)).output().unwrap()
+    command.env("SEKISHO_STACK_DIR", target_dir().join(state));
+    command
 }
 
 fn text(output: &Output) -> String {
@@ -46,6 +55,47 @@ fn the_printed_lines_behave_as_printed() {
 }
 
 #[test]
+fn a_saved_policy_is_published() {
+    const STATE: &str = "e2e-follow";
+    const MAX_TWO: &str = r#"{"inbox":{"mentions":{"max":2}}}"#;
+    let policy = target_dir().join("e2e-follow-policy.json");
+    std::fs::write(&policy, "{}").unwrap();
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let taken = TcpListener::bind("127.0.0.1:9902");
+    let _nothing_to_stop = xtask(STATE, &["down"]);
+    let args = ["up", "--listen", &listen, "--policy", policy.to_str().unwrap()];
+    let mut up = command(STATE, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (lines, printed) = mpsc::channel();
+    let stdout = BufReader::new(up.stdout.take().unwrap());
+    thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
+    let mut seen = Vec::new();
+    let mut wait_for = |text: &str| {
+        while !seen.last().is_some_and(|line: &String| line.contains(text)) {
+            match printed.recv_timeout(Duration::from_secs(120)) {
+                Ok(line) => seen.push(line),
+                Err(error) => panic!("{error}; no {text:?} in {seen:#?}"),
+            }
+        }
+    };
+    wait_for("  metrics   http://127.0.0.1:");
+    wait_for("runtime_modify?sekisho.inbox.mentions.max=5'");
+    wait_for("policy loaded");
+    std::fs::write(&policy, r#"{"inbox":{"mentions":{"max":-1}}}"#).unwrap();
+    wait_for("$.inbox.mentions.max: expected a whole number");
+    wait_for("The last good policy stays in force.");
+    std::fs::write(&policy, MAX_TWO).unwrap();
+    wait_for("policy published");
+    let in_use = std::fs::read_to_string(target_dir().join(STATE).join("ecds/filter.yaml")).unwrap();
+    let down = xtask(STATE, &["down"]);
+    up.wait().unwrap();
+    assert!(down.status.success(), "{}", text(&down));
+    assert!(in_use.ends_with(&format!("value: |\n          {MAX_TWO}\n")), "{in_use}");
+    drop(taken);
+    let coloured = seen.iter().find(|line| line.contains('\x1b'));
+    assert_eq!(coloured, None, "no colours in a pipe");
+}
+
+#[test]
 fn mistakes_are_told_before_anything_starts() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().to_string();
@@ -54,6 +104,7 @@ fn mistakes_are_told_before_anything_starts() {
     let wrong = wrong.display().to_string();
     for (args, told) in [
         (vec!["up", "--detach", "--listen", &port], "taken"),
+        (vec!["up", "--detach", "--listen", "127.0.0.1:0", "--metrics", &port], "taken"),
         (
             vec!["up", "--detach", "--listen", "127.0.0.1:0", "--policy", &wrong],
             "$.inbox.mentions.max: expected a whole number",

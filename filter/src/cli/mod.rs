@@ -2,21 +2,25 @@
 
 mod check;
 mod generate;
+mod publish;
 mod replay;
 mod source;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use sekisho::policy::{Policy, PolicyError, schema};
+use sekisho::policy::{PREFIX, Policy, PolicyError, schema};
 
 const USAGE: &str = "\
 usage:
-  sekisho check POLICY
-      validates a policy: every error with its JSON path and exit status 1, or the effective policy and 0
-  sekisho replay [--policy FILE] [--host NAME] [--now RFC3339] PATH...
+  sekisho check POLICY [--set KEY=VALUE]...
+      validates a policy, with runtime keys laid over it: every error with its JSON path and exit status 1, or the
+      effective policy and 0
+  sekisho publish POLICY FILTER.yaml
+      validates a policy and moves it into Envoy's filter.yaml, which is live a moment later
+  sekisho replay [--policy FILE] [--host NAME] [--set KEY=VALUE]... [--now RFC3339] PATH...
       decides offline about files and folders of them: activities (.json), raw requests (.http, .txt), NDJSON of either
       (.ndjson, .jsonl); prints one JSON line each
   sekisho schema
@@ -42,6 +46,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let command = args.next().unwrap_or_default();
     let done = match command.to_str() {
         Some("check") => check::run(args),
+        Some("publish") => publish::run(args),
         Some("replay") => replay::run(args),
         Some("schema") => no_more(args).and_then(|()| print(&format!("{:#}\n", schema::json_schema()))),
         Some("generate") => generate::run(args),
@@ -88,9 +93,21 @@ fn read(path: &PathBuf) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::Io(path.clone(), error))
 }
 
-fn read_policy(path: &PathBuf) -> Result<Policy, Failure> {
+fn read_policy(path: &PathBuf, keys: &[String]) -> Result<Policy, Failure> {
     let bytes = read(path)?;
     // The proxy takes no configuration at all for the default policy; an empty file is rather a mistake.
     let bytes = if bytes.is_empty() { b" ".to_vec() } else { bytes };
-    Policy::parse(&bytes).map_err(|errors| Failure::Policy(path.clone(), errors))
+    parse_policy(path, &bytes, keys)
+}
+
+/// The policy with runtime keys, each written `KEY=VALUE`, laid over it.
+fn parse_policy(path: &Path, bytes: &[u8], keys: &[String]) -> Result<Policy, Failure> {
+    let mut values = Vec::new();
+    for key in keys {
+        let pair = key.split_once('=').ok_or_else(|| Failure::Usage(format!("--set: {key} is not KEY=VALUE")))?;
+        values.push((pair.0.strip_prefix(PREFIX).unwrap_or(pair.0), pair.1));
+    }
+    let failure = |errors| Failure::Policy(path.to_owned(), errors);
+    let (policy, report) = Policy::parse_with(bytes, &values.into_iter().collect()).map_err(failure)?;
+    if report.refused.is_empty() { Ok(policy) } else { Err(failure(report.refused)) }
 }

@@ -5,25 +5,24 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use sekisho::answer::Answer;
-use sekisho::decision::Decision;
-use sekisho::http::path::is_inbox_delivery;
+use sekisho::http::host;
 use sekisho::policy::Policy;
 use serde_json::{Value, json};
 
 use super::source::{Delivery, deliveries};
-use super::{Failure, print, read_policy};
+use super::{Failure, parse_policy, print, read_policy};
 
 /// Decides about each delivery in the paths and prints one JSON line for each.
 pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     let arguments = parse(args)?;
     let policy = match &arguments.policy {
-        Some(path) => read_policy(path)?,
-        None => Policy::parse(b"").map_err(|errors| Failure::Policy(PathBuf::from("default policy"), errors))?,
+        Some(path) => read_policy(path, &arguments.keys)?,
+        None => parse_policy(&PathBuf::from("default policy"), b"", &arguments.keys)?,
     };
     for path in &arguments.paths {
         let mut lines = String::new();
         for delivery in deliveries(path)? {
-            let _ = writeln!(lines, "{}", replay(&policy, &delivery));
+            let _ = writeln!(lines, "{}", replay(&policy, arguments.host.as_deref(), &delivery));
         }
         print(&lines)?;
     }
@@ -33,6 +32,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 #[derive(Default)]
 struct Arguments {
     policy: Option<PathBuf>,
+    keys: Vec<String>,
+    host: Option<String>,
     paths: Vec<PathBuf>,
 }
 
@@ -42,8 +43,9 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Arguments, Failure>
         let mut value = || args.next().ok_or_else(|| Failure::Usage(format!("{} needs a value", arg.display())));
         match arg.to_str() {
             Some("--policy") => arguments.policy = Some(value()?.into()),
-            // Which instance and what time it is: taken now so that scripts stay the same, used by no rule of this version.
-            Some("--host") => drop(value()?),
+            Some("--set") => arguments.keys.push(value()?.to_string_lossy().into_owned()),
+            Some("--host") => arguments.host = Some(host_name(&value()?.to_string_lossy())?),
+            // What time it is: taken now so that scripts stay the same, used by no rule of this version.
             Some("--now") => check_rfc3339(&value()?.to_string_lossy())?,
             Some(option) if option.starts_with("--") => return Err(Failure::Usage(format!("unknown option {option}"))),
             _ => arguments.paths.push(arg.into()),
@@ -53,6 +55,10 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Arguments, Failure>
         return Err(Failure::Usage("replay needs a file or folder".to_owned()));
     }
     Ok(arguments)
+}
+
+fn host_name(text: &str) -> Result<String, Failure> {
+    host::name(text).ok_or_else(|| Failure::Usage(format!("--host: {text} is no name of a host")))
 }
 
 /// Whether this looks like an RFC 3339 time, such as `2026-11-22T14:00:00Z`.
@@ -69,12 +75,10 @@ fn check_rfc3339(time: &str) -> Result<(), Failure> {
     }
 }
 
-fn replay(policy: &Policy, delivery: &Delivery) -> Value {
-    let is_delivery = delivery
-        .request_line
-        .as_ref()
-        .is_none_or(|(method, target)| is_inbox_delivery(method.as_bytes(), target.as_bytes()));
-    let decision = if is_delivery { policy.inbox.decide(&delivery.head, &delivery.body) } else { Decision::default() };
+/// The decision for a host, or for the one that the request itself names.
+fn replay(policy: &Policy, host: Option<&str>, delivery: &Delivery) -> Value {
+    let named = delivery.head.host_name();
+    let decision = policy.site(host.or(named.as_deref())).decide(&delivery.head, &delivery.body);
     let refusal = decision.refusal.as_ref();
     let status = refusal.map(|refusal| Answer::to(refusal).status);
     json!({
@@ -83,7 +87,7 @@ fn replay(policy: &Policy, delivery: &Delivery) -> Value {
         // The status of what is accepted is the origin server's to choose.
         "status": status,
         "rule": decision.rule(),
-        "shadow": decision.shadow,
+        "shadow": decision.shadow_rules(),
         "reason": refusal.map(|refusal| format!("{} {}", refusal.finding.place, refusal.finding.reason)),
     })
 }

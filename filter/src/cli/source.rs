@@ -11,8 +11,6 @@ use super::{Failure, read};
 pub struct Delivery {
     /// Where it comes from: the path, with the line for one of several.
     pub source: String,
-    /// The method and target, if the source is a whole request.
-    pub request_line: Option<(String, String)>,
     /// The head.
     pub head: RequestHead,
     /// The body.
@@ -59,8 +57,9 @@ fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// An activity as its own actor would deliver it. There is no signature to read: no rule of this version asks for one.
 fn bare_activity(source: String, body: Vec<u8>) -> Delivery {
-    let head = RequestHead { content_type: Some(b"application/activity+json".to_vec()), ..RequestHead::default() };
-    Delivery { source, request_line: None, head, body }
+    let fields: [(&[u8], &[u8]); 3] =
+        [(b":method", b"POST"), (b":path", b"/inbox"), (b"content-type", b"application/activity+json")];
+    Delivery { source, head: RequestHead::from_fields(fields), body }
 }
 
 /// Whether the first line is `METHOD TARGET HTTP/VERSION`.
@@ -74,15 +73,15 @@ fn is_request(bytes: &[u8]) -> bool {
 fn raw_request(source: String, bytes: &[u8]) -> Delivery {
     let (head, body) = split_head(bytes);
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-    let request_line = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
-    let mut words = request_line.split(' ').map(str::to_owned);
-    let request_line = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut words = lines.next().unwrap_or_default().split(|byte| *byte == b' ');
+    let request_line =
+        [(&b":method"[..], words.next().unwrap_or_default()), (b":path", words.next().unwrap_or_default())];
     let fields: Vec<(&[u8], &[u8])> = lines.filter_map(field).collect();
     let chunked = fields
         .iter()
         .any(|(name, value)| name.eq_ignore_ascii_case(b"transfer-encoding") && value.eq_ignore_ascii_case(b"chunked"));
     let body = if chunked { dechunk(body) } else { body.to_vec() };
-    Delivery { source, request_line: Some(request_line), head: RequestHead::from_fields(fields), body }
+    Delivery { source, head: RequestHead::from_fields(request_line.into_iter().chain(fields)), body }
 }
 
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -149,7 +148,9 @@ mod tests {
             String::new(),
             b"POST /inbox HTTP/1.1\r\nHost: a\r\nContent-Type: x\r\nSignature: a\r\nsignature: b\r\n\r\n{}\n\n",
         );
-        assert_eq!(raw.request_line, Some(("POST".to_owned(), "/inbox".to_owned())));
+        assert_eq!(raw.head.method.as_deref(), Some(&b"POST"[..]));
+        assert_eq!(raw.head.path.as_deref(), Some(&b"/inbox"[..]));
+        assert_eq!(raw.head.host_name().as_deref(), Some("a"));
         assert_eq!(raw.head.content_type.as_deref(), Some(&b"x"[..]));
         assert_eq!(raw.head.signature.as_deref(), Some(&b"a,b"[..]));
         assert_eq!(raw.body, b"{}\n\n");

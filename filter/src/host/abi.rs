@@ -4,6 +4,7 @@
 //! hosts other than Envoy can cause such statuses. The SDK still does the other direction: the callbacks and the allocator.
 #![allow(unsafe_code, reason = "the host is reached through extern functions")]
 
+use std::time::Duration;
 use std::{fmt, ptr};
 
 /// The status of a call. Hosts return numbers that the specification does not name.
@@ -14,6 +15,9 @@ impl Status {
     const OK: Self = Self(0);
     /// There is no such thing.
     pub const NOT_FOUND: Self = Self(1);
+    const BAD_ARGUMENT: Self = Self(2);
+    /// Somebody else changed it first.
+    pub const CAS_MISMATCH: Self = Self(8);
 
     /// The host does not do it, or not for this plugin.
     const INTERNAL_FAILURE: Self = Self(10);
@@ -27,6 +31,7 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NOT_FOUND => f.write_str("there is no such thing"),
+            Self::BAD_ARGUMENT => f.write_str("there is no such cluster"),
             Self::INTERNAL_FAILURE => f.write_str("refused; is the call granted in capability_restriction_config?"),
             Self(number) => write!(f, "proxy-wasm status {number}"),
         }
@@ -59,6 +64,17 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, value_size: usize, cas: u32) -> u32;
 }
 
 /// The severity of a line in the host's log.
@@ -72,9 +88,10 @@ pub enum Level {
 
 /// The bodies that can be read.
 const REQUEST_BODY: u32 = 0;
+const CALL_RESPONSE_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const REQUEST_HEADERS: u32 = 0;
-const COUNTER: u32 = 0;
+const CALL_RESPONSE_HEADERS: u32 = 6;
 const NO_GRPC_STATUS: i32 = -1;
 
 /// Writes a line to the host's log. A host that cannot log has nowhere to say so.
@@ -85,9 +102,18 @@ pub fn log(level: Level, message: &str) {
 
 /// The value of a request field, or of a pseudo-field such as `:path`; the first of several.
 pub fn request_field(name: &str) -> Result<Option<Vec<u8>>, Status> {
+    field(REQUEST_HEADERS, name)
+}
+
+/// The value of a field of the answer to our own call.
+pub fn call_response_field(name: &str) -> Result<Option<Vec<u8>>, Status> {
+    field(CALL_RESPONSE_HEADERS, name)
+}
+
+fn field(map: u32, name: &str) -> Result<Option<Vec<u8>>, Status> {
     let read = |data: *mut *mut u8, size: *mut usize| {
         // SAFETY: the name is live; the host writes one pointer and one size.
-        unsafe { proxy_get_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), data, size) }
+        unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, size) }
     };
     take(read)
 }
@@ -102,6 +128,11 @@ pub fn request_fields() -> Result<Vec<u8>, Status> {
 /// All of the request body that is held.
 pub fn request_body() -> Result<Option<Vec<u8>>, Status> {
     buffer(REQUEST_BODY)
+}
+
+/// The body of the answer to our own call.
+pub fn call_response_body() -> Result<Option<Vec<u8>>, Status> {
+    buffer(CALL_RESPONSE_BODY)
 }
 
 /// The configuration of the plugin.
@@ -147,17 +178,77 @@ pub fn send_local_response(status: u16, details: &str, fields: &[u8], body: &[u8
     Status(status).done()
 }
 
-/// Defines a counter. Defining one of the same name again gives the same counter.
-pub fn define_counter(name: &str) -> Result<u32, Status> {
-    let mut id = 0;
-    // SAFETY: the host reads a live string and writes one number.
-    Status(unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &mut id) }).done().map(|()| id)
+/// What a metric measures.
+#[derive(Clone, Copy, Debug)]
+pub enum MetricKind {
+    /// A number that only grows.
+    Counter = 0,
+    /// A number that is set.
+    Gauge = 1,
+    /// Many values, of which the distribution is kept.
+    Histogram = 2,
 }
 
-/// Adds one to a counter.
-pub fn increment(counter: u32) -> Result<(), Status> {
+/// Defines a metric. Defining one of the same name again gives the same metric.
+pub fn define_metric(kind: MetricKind, name: &str) -> Result<u32, Status> {
+    let mut id = 0;
+    // SAFETY: the host reads a live string and writes one number.
+    Status(unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &mut id) }).done().map(|()| id)
+}
+
+/// Adds to a counter.
+pub fn increment(counter: u32, by: u32) -> Result<(), Status> {
     // SAFETY: only numbers are passed.
-    Status(unsafe { proxy_increment_metric(counter, 1) }).done()
+    Status(unsafe { proxy_increment_metric(counter, i64::from(by)) }).done()
+}
+
+/// Sets a gauge, or adds a value to a histogram.
+pub fn record(metric: u32, value: u64) -> Result<(), Status> {
+    // SAFETY: only numbers are passed.
+    Status(unsafe { proxy_record_metric(metric, value) }).done()
+}
+
+/// The host's clock, in nanoseconds since 1970. It may jump.
+pub fn now() -> Result<u64, Status> {
+    let mut time = 0;
+    // SAFETY: the host writes one number.
+    Status(unsafe { proxy_get_current_time_nanoseconds(&mut time) }).done().map(|()| time)
+}
+
+/// From now on, the root context gets a callback so often.
+pub fn set_tick_period(period: Duration) -> Result<(), Status> {
+    let milliseconds = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+    // SAFETY: only a number is passed.
+    Status(unsafe { proxy_set_tick_period_milliseconds(milliseconds) }).done()
+}
+
+/// Calls `GET path` of a cluster; the answer, or that there is none, comes as a callback. This is the one call that goes through the SDK: it panics at an answer to a
+/// call that it does not know of.
+pub fn get(cluster: &str, path: &str, timeout: Duration) -> Result<(), Status> {
+    let fields = vec![(":method", "GET"), (":path", path), (":authority", "sekisho"), (":scheme", "http")];
+    match proxy_wasm::hostcalls::dispatch_http_call(cluster, fields, None, Vec::new(), timeout) {
+        Ok(_token) => Ok(()),
+        Err(status) => Err(Status(status as u32)),
+    }
+}
+
+/// A value that all workers of the process share, and the number of its version.
+pub fn shared(key: &str) -> Result<Option<(Vec<u8>, u32)>, Status> {
+    let mut cas = 0;
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the key is live; the host writes one pointer and two numbers.
+    let status = unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), &mut data, &mut size, &mut cas) };
+    match Status(status).done() {
+        Err(Status::NOT_FOUND) => Ok(None),
+        Err(status) => Err(status),
+        Ok(()) => Ok(Some((owned(data, size), cas))),
+    }
+}
+
+/// Shares a value, if the one before still has the version `cas`, or whatever it is for 0.
+pub fn share(key: &str, value: &[u8], cas: u32) -> Result<(), Status> {
+    // SAFETY: the host reads two live slices.
+    Status(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) }).done()
 }
 
 /// Makes a call that returns bytes, and takes them over.
@@ -167,8 +258,16 @@ fn take(read: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Vec
         Err(Status::NOT_FOUND) => Ok(None),
         Err(status) => Err(status),
         Ok(()) if data.is_null() => Ok(None),
-        // SAFETY: the host got this memory from the SDK's `proxy_on_memory_allocate`, which leaks a `Vec<u8>` of exactly
-        // `size` bytes, and hands it over with this call.
-        Ok(()) => Ok(Some(unsafe { Vec::from_raw_parts(data, size, size) })),
+        Ok(()) => Ok(Some(owned(data, size))),
     }
+}
+
+/// Takes over memory that the host filled.
+fn owned(data: *mut u8, size: usize) -> Vec<u8> {
+    if data.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the host got this memory from the SDK's `proxy_on_memory_allocate`, which leaks a `Vec<u8>` of exactly
+    // `size` bytes, and handed it over with the call that gave us the pointer.
+    unsafe { Vec::from_raw_parts(data, size, size) }
 }

@@ -46,6 +46,31 @@ impl Kind {
         self == Self::Nginx
     }
 
+    /// Whether the host has runtime keys, and ticks that can ask for them.
+    pub fn has_runtime_keys(self) -> bool {
+        self == Self::Envoy
+    }
+
+    /// The name of the plugin, which tells several apart in one process. Asking nginx for it outside of a request crashes the worker.
+    pub fn plugin_name(self) -> String {
+        let name = match self {
+            Self::Envoy => abi::property(b"plugin_name").ok().flatten(),
+            Self::Nginx => None,
+        };
+        String::from_utf8_lossy(&name.unwrap_or_default()).into_owned()
+    }
+
+    /// The status of the response, once the request is done.
+    pub fn response_status(self) -> Option<u16> {
+        // Envoy gives a number of 64 bits, nginx its digits.
+        let value = abi::property(b"response\0code").ok()??;
+        match (self, value.first_chunk::<8>()) {
+            (Self::Envoy, Some(number)) => u16::try_from(u64::from_le_bytes(*number)).ok(),
+            (Self::Envoy, None) => None,
+            (Self::Nginx, _) => std::str::from_utf8(&value).ok()?.parse().ok(),
+        }
+    }
+
     /// The details of an answer, given the id of the rule behind it. Envoy logs them; nginx would send them to the client as the reason
     /// phrase.
     pub fn details(self, rule: &'static str) -> &'static str {

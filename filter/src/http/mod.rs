@@ -1,12 +1,28 @@
 //! The parts of an HTTP request (RFC 9110) that decisions depend on.
 
+pub mod accept;
+pub mod federation;
+pub mod host;
 pub mod media_type;
 pub mod path;
 pub mod signer;
+pub mod software;
 
-/// The head of a request to an inbox. All values are bytes as received: nothing here is known to be text.
+/// The head of a request. All values are bytes as received: nothing here is known to be text.
 #[derive(Clone, Debug, Default)]
 pub struct RequestHead {
+    /// `:method`
+    pub method: Option<Vec<u8>>,
+    /// `:path`: the target, with its query
+    pub path: Option<Vec<u8>>,
+    /// `:authority`
+    pub authority: Option<Vec<u8>>,
+    /// `Host`, where it is kept beside `:authority`
+    pub host: Option<Vec<u8>>,
+    /// `Accept`
+    pub accept: Option<Vec<u8>>,
+    /// `User-Agent`
+    pub user_agent: Option<Vec<u8>>,
     /// `Content-Type`
     pub content_type: Option<Vec<u8>>,
     /// `Content-Encoding`
@@ -39,11 +55,29 @@ impl RequestHead {
         head
     }
 
+    /// Whether the request delivers to an inbox.
+    pub fn is_delivery(&self) -> bool {
+        let method = self.method.as_deref().unwrap_or_default();
+        path::is_inbox_delivery(method, self.path.as_deref().unwrap_or_default())
+    }
+
+    /// The host that the request is for, without its port: `Host` where there is one, as nginx gives its own name as `:authority`. `None` when it is no plain name.
+    pub fn host_name(&self) -> Option<String> {
+        let host = self.host.as_deref().or(self.authority.as_deref())?;
+        host::name(std::str::from_utf8(host).ok()?)
+    }
+
     fn slot(&mut self, name: &[u8]) -> Option<&mut Option<Vec<u8>>> {
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
         // By length first: of the many fields of a request, most are none of these.
         match name.len() {
+            4 if is("host") => Some(&mut self.host),
+            5 if is(":path") => Some(&mut self.path),
+            6 if is("accept") => Some(&mut self.accept),
+            7 if is(":method") => Some(&mut self.method),
             9 if is("signature") => Some(&mut self.signature),
+            10 if is("user-agent") => Some(&mut self.user_agent),
+            10 if is(":authority") => Some(&mut self.authority),
             12 if is("content-type") => Some(&mut self.content_type),
             13 if is("authorization") => Some(&mut self.authorization),
             14 if is("content-length") => Some(&mut self.content_length),

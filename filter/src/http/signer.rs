@@ -14,6 +14,15 @@ pub enum Signer {
 }
 
 impl Signer {
+    /// The name of what could be read, in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unsigned => "unsigned",
+            Self::KeyId(_) => "keyid",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
     /// Reads draft-cavage (`Signature`, `Authorization: Signature`) and RFC 9421 (`Signature-Input`) fields. Some software sends
     /// two of them; they must name the same key, because servers differ in which one they read.
     pub fn of(head: &RequestHead) -> Self {

@@ -1,26 +1,39 @@
 //! The policy: the one JSON document that operators write, and its compiled form.
 
+mod layers;
+mod overlay;
 mod reader;
 pub mod schema;
+mod site;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::Hasher as _;
 
 use serde_json::{Map, Value};
+use siphasher::sip::SipHasher13;
 
+pub use overlay::{Kind, Overlay, OverlayReport, PREFIX};
 pub use reader::{Choice, Field, Reader};
+pub use site::Site;
 
 use crate::decision::{Action, Mode};
-use crate::inbox::Inbox;
+use crate::http::host;
 use crate::json::{self, Json};
-use crate::registry::{ActiveRule, RULES, Rule, SECTIONS};
+use crate::registry::RULE_SECTIONS;
+use crate::runtime::Settings;
+use layers::Source;
 
 /// The largest policy that is read, in bytes.
 pub const MAX_POLICY_BYTES: usize = 4 * 1024 * 1024;
 
+/// The most hosts that may have rules of their own. What a host does not configure itself it shares with the others.
+pub const MAX_HOSTS: usize = 64;
+
 /// One thing that is wrong with a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
-    /// Where, as a JSON path from `$`.
+    /// Where, as a JSON path from `$`, or the runtime key.
     pub path: String,
     /// What.
     pub message: String,
@@ -35,8 +48,10 @@ impl fmt::Display for PolicyError {
 /// A compiled policy.
 #[derive(Debug)]
 pub struct Policy {
-    /// The rules for deliveries to an inbox.
-    pub inbox: Inbox,
+    base: Site,
+    hosts: BTreeMap<String, Site>,
+    /// How the filter reads runtime keys.
+    pub runtime: Settings,
     effective: Value,
 }
 
@@ -46,70 +61,182 @@ impl Policy {
     /// # Errors
     /// Everything that is wrong with it, at once.
     pub fn parse(bytes: &[u8]) -> Result<Self, Vec<PolicyError>> {
+        Self::parse_with(bytes, &Overlay::EMPTY).map(|(policy, _)| policy)
+    }
+
+    /// Reads and compiles a policy with runtime keys laid over it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the document, at once. A runtime key that is wrong is only reported.
+    pub fn parse_with(bytes: &[u8], overlay: &Overlay) -> Result<(Self, OverlayReport), Vec<PolicyError>> {
         if bytes.len() > MAX_POLICY_BYTES {
             return Err(root_error(format!("more than {MAX_POLICY_BYTES} bytes")));
         }
         let bytes = if bytes.is_empty() { b"{}" } else { bytes };
         let document = json::parse(bytes).map_err(|error| root_error(error.to_string()))?;
-        Self::compile(&document)
+        let with_overlay = Self::compile(&document, overlay);
+        if let Err(errors) = &with_overlay
+            && !overlay.is_empty()
+            && let Ok((policy, _)) = Self::compile(&document, &Overlay::EMPTY)
+        {
+            // Each key passes alone, but not with the rest of the policy. The document is right, so it is what counts.
+            let why = errors.first().map(ToString::to_string).unwrap_or_default();
+            return Ok((policy, overlay.refused(&format!("does not fit the policy: {why}"))));
+        }
+        with_overlay
     }
 
-    /// Compiles a policy document.
+    /// Compiles a policy document with runtime keys laid over it.
     ///
     /// # Errors
-    /// Everything that is wrong with it, at once.
-    pub fn compile(document: &Json<'_>) -> Result<Self, Vec<PolicyError>> {
+    /// Everything that is wrong with the document, at once.
+    pub fn compile(document: &Json<'_>, overlay: &Overlay) -> Result<(Self, OverlayReport), Vec<PolicyError>> {
         let Json::Object(root) = document else {
             return Err(root_error(format!("expected an object, found {}", document.kind())));
         };
-        let mut errors = unknown_keys("$", document, |key| SECTIONS.contains(&key), SECTIONS);
-        let mut effective = Map::new();
-        let mut active = Vec::new();
-        for section in SECTIONS {
-            let value = root.get(section);
-            let rules = || RULES.iter().filter(|rule| rule.section() == *section);
-            let names: Vec<&str> = rules().map(Rule::name).collect();
-            if let Some(value) = value {
-                errors.extend(unknown_keys(&format!("$.{section}"), value, |key| names.contains(&key), &names));
-            }
-            let mut section_effective = Map::new();
-            for rule in rules() {
-                let settings = value.and_then(Json::as_object).and_then(|object| object.get(rule.name()));
-                let (rule_active, fields, rule_errors) = compile_rule(rule, settings);
-                let values = fields.into_iter().map(|field| (field.key.to_owned(), field.value));
-                section_effective.insert(rule.name().to_owned(), Value::Object(values.collect()));
-                errors.extend(rule_errors);
-                active.push(rule_active);
-            }
-            effective.insert((*section).to_owned(), Value::Object(section_effective));
+        let mut compiler = Compiler::new(overlay);
+        let sections: Vec<&str> = RULE_SECTIONS.iter().copied().chain(["hosts", "runtime"]).collect();
+        compiler.errors.extend(unknown_keys("$", document, &sections));
+        let base = Source { root: Some(root), path: "$".to_owned(), runtime: String::new() };
+        let all = compiler.site(std::slice::from_ref(&base), None);
+        let mut effective = all.effective();
+        let (runtime, fields) = compiler.group("runtime", std::slice::from_ref(&base), Settings::read);
+        effective.insert("runtime".to_owned(), fields);
+
+        let mut hosts = BTreeMap::new();
+        let mut hosts_effective = Map::new();
+        for (name, source) in compiler.hosts(root.get("hosts")) {
+            let own = compiler.site(&[source, base.clone()], Some(&all));
+            hosts_effective.insert(name.clone(), Value::Object(own.effective()));
+            let site = own.site(Some(&name));
+            hosts.insert(name, site);
         }
-        if errors.is_empty() {
-            Ok(Self { inbox: Inbox::new(active), effective: Value::Object(effective) })
-        } else {
-            Err(errors)
+        effective.insert("hosts".to_owned(), Value::Object(hosts_effective));
+        if !compiler.errors.is_empty() {
+            return Err(compiler.errors);
         }
+        let report = compiler.report();
+        let base = all.site((!hosts.is_empty()).then_some("default"));
+        Ok((Self { base, hosts, runtime, effective: Value::Object(effective) }, report))
+    }
+
+    /// The rules for a host, by its name in the form of [`host::name`]; those for all others when it has none of its own.
+    pub fn site(&self, host: Option<&str>) -> &Site {
+        host.and_then(|host| self.hosts.get(host)).unwrap_or(&self.base)
+    }
+
+    /// Whether the rules depend on the host.
+    pub fn has_hosts(&self) -> bool {
+        !self.hosts.is_empty()
+    }
+
+    /// The rules of all hosts, first those for hosts that have none of their own.
+    pub fn sites(&self) -> impl Iterator<Item = &Site> {
+        std::iter::once(&self.base).chain(self.hosts.values())
+    }
+
+    /// Whether any request but a delivery is looked at.
+    pub fn guards_all_requests(&self) -> bool {
+        self.sites().any(|site| !site.guard.rules().is_empty())
     }
 
     /// The policy in force, with every default filled in.
     pub fn effective(&self) -> &Value {
         &self.effective
     }
+
+    /// A number that tells this policy from others, runtime keys included.
+    pub fn fingerprint(&self) -> u32 {
+        let mut hasher = SipHasher13::new();
+        hasher.write(self.effective.to_string().as_bytes());
+        // The upper half is dropped on purpose: a gauge holds it, and people compare it.
+        u32::try_from(hasher.finish() & u64::from(u32::MAX)).unwrap_or_default()
+    }
+
+    /// What is in force, for the log.
+    pub fn summary(&self) -> String {
+        let hosts = match self.hosts.len() {
+            0 => String::new(),
+            1 => ", 1 host with its own".to_owned(),
+            many => format!(", {many} hosts with their own"),
+        };
+        format!("{:08x}, {}{hosts}", self.fingerprint(), self.base.summary())
+    }
 }
 
-/// Compiles one rule from its object in the policy, or from its defaults.
-fn compile_rule(rule: &'static Rule, settings: Option<&Json<'_>>) -> (ActiveRule, Vec<Field>, Vec<PolicyError>) {
-    let mut reader = Reader::new(format!("$.{}", rule.id), settings);
-    let mode = reader.choice("mode", rule.mode, "`off`, `shadow` (counted and logged only) or `enforce`");
-    let action = match rule.action {
-        Some(default) => {
-            reader.choice("action", default, "`drop` (202, silently) or `reject` (4xx with the rule's id)")
+/// Compiles a document, and collects what is wrong with it and what became of the runtime keys.
+struct Compiler<'o> {
+    overlay: &'o Overlay,
+    errors: Vec<PolicyError>,
+    live: Vec<(String, Result<(), String>)>,
+}
+
+impl<'o> Compiler<'o> {
+    fn new(overlay: &'o Overlay) -> Self {
+        Self { overlay, errors: Vec::new(), live: Vec::new() }
+    }
+
+    /// Reads one object of fields, from the sources in order; also gives the values in force.
+    fn group<T>(&mut self, id: &str, sources: &[Source<'_>], read: impl FnOnce(&mut Reader<'_>) -> T) -> (T, Value) {
+        let layers = sources.iter().map(|source| source.layer(id)).collect();
+        let mut reader = Reader::new(layers, self.overlay);
+        let value = read(&mut reader);
+        let outcome = reader.finish();
+        self.errors.extend(outcome.errors);
+        self.live.extend(outcome.live);
+        let fields = outcome.fields.into_iter().map(|field| (field.key.to_owned(), field.value));
+        (value, Value::Object(fields.collect()))
+    }
+
+    /// The hosts that have rules of their own, by their names.
+    fn hosts<'d>(&mut self, hosts: Option<&'d Json<'d>>) -> Vec<(String, Source<'d>)> {
+        let mut found: Vec<(String, Source<'d>)> = Vec::new();
+        let hosts = match hosts {
+            None => return found,
+            Some(Json::Object(hosts)) => hosts,
+            Some(other) => {
+                self.error("$.hosts".to_owned(), format!("expected an object, found {}", other.kind()));
+                return found;
+            }
+        };
+        for (key, value) in hosts.iter() {
+            let path = format!("$.hosts[{:?}]", key.chars().take(MAX_SHOWN_KEY).collect::<String>());
+            let Some(name) = host::name(key).filter(|name| name == key) else {
+                self.error(path, "expected the name of a host in lower case, without a port".to_owned());
+                continue;
+            };
+            if found.len() == MAX_HOSTS {
+                self.error("$.hosts".to_owned(), format!("at most {MAX_HOSTS} hosts"));
+                break;
+            }
+            self.errors.extend(unknown_keys(&path, value, RULE_SECTIONS));
+            let runtime = format!("hosts.{name}.");
+            found.push((name, Source { root: value.as_object(), path, runtime }));
         }
-        None => Action::Reject,
-    };
-    let check = (rule.compile)(&mut reader);
-    let (fields, errors) = reader.finish();
-    let active = ActiveRule { rule, mode, action, check };
-    (active, fields, errors)
+        found
+    }
+
+    fn error(&mut self, path: String, message: String) {
+        self.errors.push(PolicyError { path, message });
+    }
+
+    /// What became of the runtime keys. What no field answered to is unknown.
+    fn report(self) -> OverlayReport {
+        let mut report = OverlayReport::default();
+        let live: BTreeMap<String, Result<(), String>> = self.live.into_iter().collect();
+        for (path, _) in self.overlay.iter() {
+            let message = match live.get(path) {
+                Some(Ok(())) => {
+                    report.applied.push(path.to_owned());
+                    continue;
+                }
+                Some(Err(message)) => message.clone(),
+                None => "no scalar of the policy has this path".to_owned(),
+            };
+            report.refused.push(overlay::refusal(path, message));
+        }
+        report
+    }
 }
 
 impl Choice for Mode {
@@ -125,29 +252,30 @@ fn root_error(message: String) -> Vec<PolicyError> {
     vec![PolicyError { path: "$".to_owned(), message }]
 }
 
-fn unknown_keys(path: &str, value: &Json<'_>, known: impl Fn(&str) -> bool, names: &[&str]) -> Vec<PolicyError> {
+fn unknown_keys(path: &str, value: &Json<'_>, known: &[&str]) -> Vec<PolicyError> {
     let Json::Object(object) = value else {
-        return vec![PolicyError {
-            path: path.to_owned(),
-            message: format!("expected an object, found {}", value.kind()),
-        }];
+        let message = format!("expected an object, found {}", value.kind());
+        return vec![PolicyError { path: path.to_owned(), message }];
     };
-    let unknown = object.iter().filter(|(key, _)| !known(key));
+    let unknown = object.iter().filter(|(key, _)| !known.contains(key));
     unknown
         .map(|(key, _)| PolicyError {
             path: format!("{path}.{}", printable_key(key)),
-            message: format!("unknown key; known are {}", names.join(", ")),
+            message: format!("unknown key; known are {}", known.join(", ")),
         })
         .collect()
 }
 
+/// The longest key that is shown as it is written, in bytes.
+const MAX_SHOWN_KEY: usize = 128;
+
 /// A key as it may stand in a path: short and printable, whatever was written.
 fn printable_key(key: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if !key.is_empty() && key.len() <= 64 && key.chars().all(plain) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if !key.is_empty() && key.len() <= MAX_SHOWN_KEY && key.chars().all(plain) {
         key.to_owned()
     } else {
-        format!("[{:?}]", key.chars().take(64).collect::<String>())
+        format!("[{:?}]", key.chars().take(MAX_SHOWN_KEY).collect::<String>())
     }
 }
 
@@ -178,14 +306,14 @@ mod tests {
                 "nothing":{}},"outbox":{}}"#
             ),
             [
-                "$.outbox: unknown key; known are inbox",
+                "$.outbox: unknown key; known are closing, inbox, hosts, runtime",
                 "$.inbox.nothing: unknown key; known are content_type, content_encoding, size, json, type, shape, ld, \
                  collection, origin, owner, announce, accept, move, relay, reaction, mentions, recipients, keywords",
                 "$.inbox.origin.allowed_ports[1]: expected a whole number from 1 to 65535",
                 "$.inbox.origin.allowed_ports[2]: occurs twice",
                 "$.inbox.mentions.mode: expected one of off, shadow, enforce",
                 "$.inbox.mentions.max: expected a whole number from 0 to 10000, found a string",
-                "$.inbox.mentions.maximum: unknown key; known are mode, action, max",
+                "$.inbox.mentions.maximum: unknown key; known are mode, action, max, enforce_percent",
                 "$.inbox.recipients: expected an object, found an array",
             ]
         );
@@ -198,7 +326,7 @@ mod tests {
             ("{", "$: EOF while parsing an object at line 1 column 1"),
             ("{\"inbox\":{},\"inbox\":{}}", "$: a key occurs twice in the object that ends at line 1 column 23"),
             ("{\"inbox\":7}", "$.inbox: expected an object, found a number"),
-            ("{\"in\\nbox\":{}}", "$.[\"in\\nbox\"]: unknown key; known are inbox"),
+            ("{\"in\\nbox\":{}}", "$.[\"in\\nbox\"]: unknown key; known are closing, inbox, hosts, runtime"),
             (
                 "{\"inbox\":{\"mentions\":{\"max\":-1}}}",
                 "$.inbox.mentions.max: expected a whole number from 0 to 10000",
@@ -214,5 +342,51 @@ mod tests {
         ] {
             assert_eq!(errors(policy), [error], "{policy}");
         }
+    }
+
+    #[test]
+    fn hosts_are_named_in_one_form() {
+        let many: Vec<String> = (0..=MAX_HOSTS).map(|n| format!("\"h{n}.example\":{{}}")).collect();
+        for (policy, error) in [
+            (r#"{"hosts":[]}"#.to_owned(), "$.hosts: expected an object, found an array"),
+            (
+                r#"{"hosts":{"A.example":{}}}"#.to_owned(),
+                "$.hosts[\"A.example\"]: expected the name of a host in lower case, without a port",
+            ),
+            (r#"{"hosts":{"a.example":7}}"#.to_owned(), "$.hosts[\"a.example\"]: expected an object, found a number"),
+            (
+                r#"{"hosts":{"a.example":{"runtime":{}}}}"#.to_owned(),
+                "$.hosts[\"a.example\"].runtime: unknown key; known are closing, inbox",
+            ),
+            (
+                r#"{"hosts":{"a.example":{"inbox":{"mentions":{"max":true}}}}}"#.to_owned(),
+                "$.hosts[\"a.example\"].inbox.mentions.max: expected a whole number from 0 to 10000, found a boolean",
+            ),
+            (format!("{{\"hosts\":{{{}}}}}", many.join(",")), "$.hosts: at most 64 hosts"),
+        ] {
+            assert_eq!(errors(&policy), [error], "{policy}");
+        }
+    }
+
+    #[test]
+    fn a_host_has_its_own_rules_and_those_of_all() {
+        let policy = Policy::parse(
+            br#"{"inbox":{"keywords":{"words":["spam"]}},"hosts":{"b.example":{"inbox":{"keywords":{"mode":"shadow"}}}}}"#,
+        );
+        let policy = policy.unwrap();
+        let keywords = |host| {
+            let mut rules = policy.site(Some(host)).rules();
+            rules.find(|active| active.rule.id == "inbox.keywords").map(|active| active.mode)
+        };
+        assert_eq!((keywords("a.example"), keywords("b.example")), (Some(Mode::Enforce), Some(Mode::Shadow)));
+        assert_eq!(policy.effective()["hosts"]["b.example"]["inbox"]["keywords"]["words"][0], "spam");
+        assert!(policy.has_hosts() && !policy.guards_all_requests());
+    }
+
+    #[test]
+    fn the_fingerprint_is_that_of_what_is_in_force() {
+        let print = |policy: &str| Policy::parse(policy.as_bytes()).unwrap().fingerprint();
+        assert_eq!(print("{}"), print(r#"{"inbox":{"mentions":{"max":20}}}"#));
+        assert_ne!(print("{}"), print(r#"{"inbox":{"mentions":{"max":21}}}"#));
     }
 }

@@ -1,12 +1,14 @@
-//! Reads one object of the policy. Reading a field declares it: from the same line come its value, its check, its place in the JSON Schema
-//! and its row in the documentation.
+//! Reads one object of the policy. Reading a field declares it: from the same line come its value, its check, its place in the JSON Schema,
+//! its row in the documentation and its runtime key.
 
 use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use super::PolicyError;
-use crate::json::{Json, Object};
+use super::layers::Layer;
+use super::overlay::{Kind, Overlay};
+use super::{PolicyError, printable_key};
+use crate::json::Json;
 use crate::registry::Check;
 
 /// A field as it was declared and read.
@@ -14,6 +16,10 @@ use crate::registry::Check;
 pub struct Field {
     /// Its key.
     pub key: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// Whether a runtime key can change it.
+    pub live: bool,
     /// The JSON Schema of its value, without `default` and `description`.
     pub schema: Value,
     /// The value when the policy does not name it.
@@ -39,23 +45,33 @@ pub trait Choice: Copy + PartialEq + 'static {
 /// Reads the fields of one object and collects every error.
 #[derive(Debug)]
 pub struct Reader<'d> {
-    object: Option<&'d Object<'d>>,
-    path: String,
-    fields: Vec<Field>,
-    errors: Vec<PolicyError>,
+    /// The first is what is being compiled, whose errors count; those behind it were compiled before.
+    layers: Vec<Layer<'d>>,
+    overlay: &'d Overlay,
+    outcome: Outcome,
+}
+
+/// What reading found.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The fields, in the order of their declaration.
+    pub fields: Vec<Field>,
+    /// What is wrong with the document.
+    pub errors: Vec<PolicyError>,
+    /// The runtime keys that a field answered to, by their paths, and what is wrong with those that it refused.
+    pub live: Vec<(String, Result<(), String>)>,
 }
 
 impl<'d> Reader<'d> {
-    /// A reader of the object at `path`; `None` reads as an empty object, all defaults.
-    pub fn new(path: String, value: Option<&'d Json<'d>>) -> Self {
-        let mut reader = Self { object: None, path, fields: Vec::new(), errors: Vec::new() };
-        match value {
-            None => {}
-            Some(Json::Object(object)) => reader.object = Some(object),
-            Some(other) => reader.errors.push(PolicyError {
-                path: reader.path.clone(),
-                message: format!("expected an object, found {}", other.kind()),
-            }),
+    /// A reader of the object that the layers hold.
+    pub(super) fn new(layers: Vec<Layer<'d>>, overlay: &'d Overlay) -> Self {
+        let mut reader = Self { layers, overlay, outcome: Outcome::default() };
+        let found = reader.layers.first().and_then(|layer| Some((layer.path.clone(), layer.value?)));
+        if let Some((path, value)) = found
+            && value.as_object().is_none()
+        {
+            let message = format!("expected an object, found {}", value.kind());
+            reader.outcome.errors.push(PolicyError { path, message });
         }
         reader
     }
@@ -66,13 +82,13 @@ impl<'d> Reader<'d> {
             Json::Bool(value) => Ok(*value),
             other => Err(format!("expected true or false, found {}", other.kind())),
         };
-        self.field(key, json!({"type": "boolean"}), default, doc, read)
+        self.field(key, Kind::Boolean, json!({"type": "boolean"}), default, doc, read)
     }
 
     /// A whole number within a range.
     pub fn integer(&mut self, key: &'static str, range: RangeInclusive<u32>, default: u32, doc: &'static str) -> u32 {
         let schema = json!({"type": "integer", "minimum": range.start(), "maximum": range.end()});
-        self.field(key, schema, default, doc, |json| integer(json, &range))
+        self.field(key, Kind::Integer, schema, default, doc, |json| integer(json, &range))
     }
 
     /// One of several words.
@@ -83,9 +99,35 @@ impl<'d> Reader<'d> {
             let found = T::WORDS.iter().find(|(known, _)| *known == word);
             found.map(|(word, _)| (*word).to_owned()).ok_or_else(|| format!("expected one of {}", words.join(", ")))
         };
-        let word = self.field(key, json!({"enum": words}), default.word().to_owned(), doc, read);
+        let word = self.field(key, Kind::Word, json!({"enum": words}), default.word().to_owned(), doc, read);
         let found = T::WORDS.iter().find(|(known, _)| *known == word);
         found.map_or(default, |(_, value)| *value)
+    }
+
+    /// A text of at most `max_bytes` bytes, which may be empty.
+    pub fn text(&mut self, key: &'static str, max_bytes: usize, default: &str, doc: &'static str) -> String {
+        let read = |json: &Json<'_>| {
+            let text = json.as_str().ok_or_else(|| format!("expected a string, found {}", json.kind()))?;
+            if text.len() <= max_bytes {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("expected at most {max_bytes} bytes"))
+            }
+        };
+        let schema = json!({"type": "string", "maxLength": max_bytes});
+        self.field(key, Kind::Text, schema, default.to_owned(), doc, read)
+    }
+
+    /// The same, but no runtime key can change it.
+    pub fn fixed_text(&mut self, key: &'static str, max_bytes: usize, default: &str, doc: &'static str) -> String {
+        let overlay = std::mem::replace(&mut self.overlay, const { &Overlay::EMPTY });
+        let text = self.text(key, max_bytes, default, doc);
+        self.overlay = overlay;
+        if let Some(field) = self.outcome.fields.last_mut() {
+            field.live = false;
+        }
+        self.refuse_live(key, "can be changed in the policy only");
+        text
     }
 
     /// A list of at most `max_items` distinct strings of 1 to `max_bytes` bytes, each of which `accept` takes or names the fault of.
@@ -139,36 +181,49 @@ impl<'d> Reader<'d> {
     }
 
     /// Ends reading: what was not declared by now is an unknown key.
-    pub fn finish(mut self) -> (Vec<Field>, Vec<PolicyError>) {
-        let known: Vec<&str> = self.fields.iter().map(|field| field.key).collect();
-        for (key, _) in self.object.iter().flat_map(|object| object.iter()) {
-            if !known.contains(&key) {
-                self.errors.push(PolicyError {
-                    path: format!("{}.{}", self.path, super::printable_key(key)),
-                    message: format!("unknown key; known are {}", known.join(", ")),
-                });
-            }
-        }
-        (self.fields, self.errors)
+    pub(super) fn finish(mut self) -> Outcome {
+        let known: Vec<&str> = self.outcome.fields.iter().map(|field| field.key).collect();
+        let layer = self.layers.first();
+        let object = layer.and_then(|layer| layer.value?.as_object());
+        let unknown = object.iter().flat_map(|object| object.iter()).filter(|(key, _)| !known.contains(key));
+        let path = layer.map_or("", |layer| layer.path.as_str());
+        let errors = unknown.map(|(key, _)| PolicyError {
+            path: format!("{path}.{}", printable_key(key)),
+            message: format!("unknown key; known are {}", known.join(", ")),
+        });
+        self.outcome.errors.extend(errors);
+        self.outcome
     }
 
     fn field<T: Clone + Into<Value>>(
         &mut self,
         key: &'static str,
+        kind: Kind,
         schema: Value,
         default: T,
         doc: &'static str,
         read: impl Fn(&Json<'_>) -> Result<T, String>,
     ) -> T {
-        let value = match self.object.and_then(|object| object.get(key)).map(&read) {
-            None => default.clone(),
-            Some(Ok(value)) => value,
-            Some(Err(message)) => {
-                self.error(key, message);
-                default.clone()
+        let mut found = None;
+        let Self { layers, overlay, outcome } = self;
+        for (index, layer) in layers.iter().enumerate() {
+            let live = layer.live(key, overlay).map(|text| read(&kind.value(text)));
+            let said = layer.member(key).map(&read);
+            if index == 0 {
+                if let Some(live) = &live {
+                    outcome.live.push((layer.runtime_key(key), live.as_ref().map(|_| ()).map_err(Clone::clone)));
+                }
+                if let Some(Err(message)) = &said {
+                    outcome
+                        .errors
+                        .push(PolicyError { path: format!("{}.{key}", layer.path), message: message.clone() });
+                }
             }
-        };
-        self.fields.push(Field { key, schema, default: default.into(), value: value.clone().into(), doc });
+            found = found.or(live.and_then(Result::ok)).or(said.and_then(Result::ok));
+        }
+        let value = found.unwrap_or_else(|| default.clone());
+        let field = Field { key, kind, live: true, schema, default: default.into(), value: value.clone().into(), doc };
+        outcome.fields.push(field);
         value
     }
 
@@ -180,8 +235,16 @@ impl<'d> Reader<'d> {
         doc: &'static str,
         read: impl Fn(&Json<'_>) -> Result<T, String>,
     ) -> Vec<T> {
+        self.refuse_live(key, "is a list: it can be changed in the policy only");
         let mut list: Vec<T> = Vec::new();
-        match self.object.and_then(|object| object.get(key)) {
+        // The first layer that has the list has all of it: lists of several layers are not joined.
+        let (own, said) =
+            match self.layers.iter().enumerate().find_map(|(index, layer)| Some((index, layer.member(key)?))) {
+                Some((index, said)) => (index == 0, Some(said)),
+                None => (true, None),
+            };
+        let errors_before = self.outcome.errors.len();
+        match said {
             None => {}
             Some(Json::Array(items)) if items.len() > max_items => {
                 self.error(key, format!("at most {max_items} items"));
@@ -199,12 +262,26 @@ impl<'d> Reader<'d> {
             }
             Some(other) => self.error(key, format!("expected an array, found {}", other.kind())),
         }
-        self.fields.push(Field { key, schema, default: json!([]), value: list.clone().into(), doc });
+        if !own {
+            // What is wrong with the layers behind was said when they were compiled.
+            self.outcome.errors.truncate(errors_before);
+        }
+        let (kind, value) = (Kind::List, list.clone().into());
+        self.outcome.fields.push(Field { key, kind, live: false, schema, default: json!([]), value, doc });
         list
     }
 
+    fn refuse_live(&mut self, key: &str, message: &str) {
+        if let Some(layer) = self.layers.first()
+            && layer.live(key, self.overlay).is_some()
+        {
+            self.outcome.live.push((layer.runtime_key(key), Err(message.to_owned())));
+        }
+    }
+
     fn error(&mut self, key: &str, message: String) {
-        self.errors.push(PolicyError { path: format!("{}.{key}", self.path), message });
+        let path = self.layers.first().map_or("$", |layer| layer.path.as_str());
+        self.outcome.errors.push(PolicyError { path: format!("{path}.{key}"), message });
     }
 }
 

@@ -4,26 +4,53 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, compile_rule};
+use super::reader::{Field, Reader};
+use super::site::read_rule;
+use super::{Choice, MAX_HOSTS, Overlay, PREFIX};
 use crate::incident::Incident;
-use crate::registry::{RULES, Rule, SECTIONS};
+use crate::registry::{RULE_SECTIONS, RULES, Rule};
+use crate::runtime;
 
 /// The JSON Schema (2020-12) of the policy.
 pub fn json_schema() -> Value {
-    let sections = SECTIONS.iter().map(|section| {
-        let rules = RULES.iter().filter(|rule| rule.section() == *section);
-        let rules = rules.map(|rule| (rule.name().to_owned(), rule_schema(rule)));
-        ((*section).to_owned(), object(None, rules.collect()))
-    });
-    let mut schema = object(Some("The policy of Sekisho"), sections.collect());
+    let sections: Map<String, Value> =
+        RULE_SECTIONS.iter().map(|section| ((*section).to_owned(), section_schema(section))).collect();
+    let host =
+        object(Some("What is different for one host; what is not named here is as for all others"), sections.clone());
+    let mut members = sections;
+    members.insert(
+        "hosts".to_owned(),
+        json!({
+            "description": "Rules of their own for single hosts, by name: lower case, no port",
+            "type": "object", "maxProperties": MAX_HOSTS, "additionalProperties": {"$ref": "#/$defs/host"},
+        }),
+    );
+    members.insert("runtime".to_owned(), object(Some(runtime::SUMMARY), fields_schema(runtime_fields())));
+    let mut schema = object(Some("The policy of Sekisho"), members);
     if let Value::Object(members) = &mut schema {
         members.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        members.insert("$defs".to_owned(), json!({"host": host}));
     }
     schema
 }
 
+fn section_schema(section: &str) -> Value {
+    let mut rules = RULES.iter().filter(|rule| rule.section() == section).peekable();
+    match rules.peek() {
+        Some(rule) if rule.name().is_none() => rule_schema(rule),
+        _ => {
+            let rules = rules.filter_map(|rule| Some((rule.name()?.to_owned(), rule_schema(rule))));
+            object(None, rules.collect())
+        }
+    }
+}
+
 fn rule_schema(rule: &'static Rule) -> Value {
-    let fields = fields(rule).into_iter().map(|field| {
+    object(Some(rule.summary), fields_schema(fields(rule)))
+}
+
+fn fields_schema(fields: Vec<Field>) -> Map<String, Value> {
+    let schemas = fields.into_iter().map(|field| {
         let mut schema = field.schema;
         if let Value::Object(members) = &mut schema {
             members.insert("default".to_owned(), field.default);
@@ -31,7 +58,7 @@ fn rule_schema(rule: &'static Rule) -> Value {
         }
         (field.key.to_owned(), schema)
     });
-    object(Some(rule.summary), fields.collect())
+    schemas.collect()
 }
 
 fn object(description: Option<&str>, properties: Map<String, Value>) -> Value {
@@ -43,7 +70,36 @@ fn object(description: Option<&str>, properties: Map<String, Value>) -> Value {
 }
 
 fn fields(rule: &'static Rule) -> Vec<Field> {
-    compile_rule(rule, None).1
+    declared(|reader| drop(read_rule(rule, reader)))
+}
+
+fn runtime_fields() -> Vec<Field> {
+    declared(|reader| drop(runtime::Settings::read(reader)))
+}
+
+fn declared(read: impl FnOnce(&mut Reader<'_>)) -> Vec<Field> {
+    let mut reader = Reader::new(Vec::new(), const { &Overlay::EMPTY });
+    read(&mut reader);
+    reader.finish().fields
+}
+
+/// The table of runtime keys: one row for each scalar of the policy that can be changed live.
+pub fn runtime_keys_table() -> String {
+    let mut table = String::from("| runtime key | value | default | meaning |\n|---|---|---|---|\n");
+    let groups = RULES.iter().map(|rule| (rule.id, fields(rule))).chain([("runtime", runtime_fields())]);
+    for (id, fields) in groups {
+        for field in fields.iter().filter(|field| field.live) {
+            let value = match field.schema.get("enum").and_then(Value::as_array) {
+                Some(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+                None => match (field.schema.get("minimum"), field.schema.get("maximum")) {
+                    (Some(from), Some(to)) => format!("{from} to {to}"),
+                    _ => field.kind.as_str().to_owned(),
+                },
+            };
+            let _ = writeln!(table, "| `{PREFIX}{id}.{}` | {value} | `{}` | {} |", field.key, field.default, field.doc);
+        }
+    }
+    table
 }
 
 /// The table of rules for the README: one row a rule, in the order of evaluation.
@@ -51,10 +107,10 @@ pub fn rules_table() -> String {
     let mut table = String::from("| rule | refuses | answer | default |\n|---|---|---|---|\n");
     for rule in RULES {
         let answer = match rule.action {
-            Some(action) => format!("{} or `drop`; default `{}`", rule.status, super::Choice::word(action)),
+            Some(action) => format!("{} or `drop`; default `{}`", rule.status, action.word()),
             None => rule.status.to_string(),
         };
-        let mode = super::Choice::word(rule.mode);
+        let mode = rule.mode.word();
         let _ = writeln!(
             table,
             "| [`{}`](filter/RULES.md#{}) | {} | {answer} | {mode} |",

@@ -46,7 +46,7 @@ mod tests {
                 content_encoding: encoding.map(Into::into),
                 ..RequestHead::default()
             };
-            let rule = policy.inbox.begin(&head).and_then(|decision| decision.rule());
+            let rule = policy.site(None).inbox.begin(&head).and_then(|decision| decision.rule());
             assert_eq!(rule, (!allowed).then_some("inbox.content_encoding"), "{encoding:?}");
         }
     }

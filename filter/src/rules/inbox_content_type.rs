@@ -53,7 +53,7 @@ mod tests {
 
     fn rule(policy: &str, value: Option<&str>) -> Option<&'static str> {
         let head = RequestHead { content_type: value.map(Into::into), ..RequestHead::default() };
-        Policy::parse(policy.as_bytes()).unwrap().inbox.begin(&head)?.rule()
+        Policy::parse(policy.as_bytes()).unwrap().site(None).inbox.begin(&head)?.rule()
     }
 
     #[test]

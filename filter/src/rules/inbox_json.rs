@@ -44,8 +44,8 @@ mod tests {
         let forged = forged
             .replace("\"actor\":\"https://a.example/u\",\"object\"", "\"actor\":\"https://c.example/u\",\"object\"");
         let decision = decide(policy, &forged);
-        assert_eq!((decision.rule(), &decision.shadow[..]), (Some("inbox.owner"), &["inbox.json"][..]));
+        assert_eq!((decision.rule(), decision.shadow_rules()), (Some("inbox.owner"), vec!["inbox.json"]));
         let decision = decide(policy, "junk");
-        assert_eq!((decision.rule(), &decision.shadow[..]), (None, &["inbox.json"][..]));
+        assert_eq!((decision.rule(), decision.shadow_rules()), (None, vec!["inbox.json"]));
     }
 }

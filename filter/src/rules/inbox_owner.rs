@@ -268,7 +268,7 @@ mod tests {
     fn shadow_notes_and_goes_on() {
         let policy = r#"{"inbox":{"owner":{"mode":"shadow"},"origin":{"mode":"shadow"}}}"#;
         let decision = decide(policy, &activity("Delete", r#""object":"http://b.example/2""#));
-        assert_eq!((decision.rule(), &decision.shadow[..]), (None, &["inbox.origin", "inbox.owner"][..]));
+        assert_eq!((decision.rule(), decision.shadow_rules()), (None, vec!["inbox.origin", "inbox.owner"]));
         let dropped = decide(
             r#"{"inbox":{"owner":{"action":"drop"}}}"#,
             &activity("Delete", r#""object":"https://b.example/2""#),

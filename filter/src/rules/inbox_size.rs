@@ -35,12 +35,15 @@ mod tests {
             content_length: Some(length.into()),
             ..RequestHead::default()
         };
-        assert!(policy.inbox.begin(&head("65536")).is_none());
+        assert!(policy.site(None).inbox.begin(&head("65536")).is_none());
         for length in ["65537", "99999999999999999999", "-1", "", "1,1", "0x10"] {
-            let decision = policy.inbox.begin(&head(length)).unwrap();
+            let decision = policy.site(None).inbox.begin(&head(length)).unwrap();
             assert_eq!(decision.rule(), Some("inbox.size"), "{length}");
         }
-        assert!(policy.inbox.too_large(65_536).is_none());
-        assert_eq!(policy.inbox.too_large(65_537).unwrap().rule(), Some("inbox.size"));
+        assert!(policy.site(None).inbox.too_large(&RequestHead::default(), 65_536).is_none());
+        assert_eq!(
+            policy.site(None).inbox.too_large(&RequestHead::default(), 65_537).unwrap().rule(),
+            Some("inbox.size")
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The rules, one file each, named by id. `registry.rs` lists them.
 
+pub mod closing;
 pub mod inbox_accept;
 pub mod inbox_announce;
 pub mod inbox_collection;

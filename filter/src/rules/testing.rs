@@ -17,7 +17,7 @@ pub fn decide_signed(policy: &str, body: &str, key_id: Option<&str>) -> Decision
         signature: key_id.map(|key_id| format!("keyId=\"{key_id}\",signature=\"AA==\"").into_bytes()),
         ..RequestHead::default()
     };
-    policy.inbox.decide(&head, body.as_bytes())
+    policy.site(None).inbox.decide(&head, body.as_bytes())
 }
 
 /// Asserts that no rule refuses `body`, under a policy.

@@ -52,6 +52,14 @@ impl Admin {
         }
     }
 
+    /// The same as the endpoint of a cluster.
+    pub fn to_endpoint(&self) -> String {
+        match self {
+            Self::Unix(path) => format!("{{pipe: {{path: {}}}}}", quoted(&path.to_string_lossy())),
+            Self::Tcp(_) => self.to_yaml(),
+        }
+    }
+
     /// `GET target`.
     pub fn get(&self, target: &str) -> io::Result<Response> {
         self.request("GET", target)
@@ -72,17 +80,20 @@ impl Admin {
             .and_then(|(_, value)| value.parse().ok())
     }
 
-    /// The address that the only listener is bound to.
-    pub fn listener(&self) -> Option<SocketAddr> {
+    /// The address that the listener of that name is bound to.
+    pub fn listener(&self, name: &str) -> Option<SocketAddr> {
         let listeners = self.get("/listeners").ok()?.text();
-        listeners.lines().find_map(|line| line.split_once("::")?.1.parse().ok())
+        // sekisho::127.0.0.1:8080
+        listeners.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("::")?.parse().ok())
     }
 
-    /// How to ask it by hand.
-    pub fn curl(&self) -> String {
+    /// How to ask it by hand, as a line of a shell. `options` are those of curl.
+    pub fn curl(&self, options: &str, target: &str) -> String {
         match self {
-            Self::Unix(path) => format!("curl --unix-socket {} http://admin", crate::workspace::shown(path)),
-            Self::Tcp(addr) => format!("curl http://{addr}"),
+            Self::Unix(path) => {
+                format!("curl {options} --unix-socket {} 'http://admin{target}'", crate::workspace::shown(path))
+            }
+            Self::Tcp(addr) => format!("curl {options} 'http://{addr}{target}'"),
         }
     }
 
@@ -112,6 +123,9 @@ mod tests {
         assert_eq!(tcp.to_yaml(), "{socket_address: {address: \"127.0.0.1\", port_value: 9901}}");
         let unix = Admin::parse("/run/x/admin.sock").unwrap();
         assert_eq!(unix.to_yaml(), "{pipe: {path: \"/run/x/admin.sock\", mode: 384}}");
+        assert_eq!(unix.to_endpoint(), "{pipe: {path: \"/run/x/admin.sock\"}}");
+        assert_eq!(tcp.to_endpoint(), tcp.to_yaml());
+        assert_eq!(tcp.curl("-sS", "/stats"), "curl -sS 'http://127.0.0.1:9901/stats'");
         assert!(Admin::parse(&"x".repeat(108)).is_err());
     }
 }

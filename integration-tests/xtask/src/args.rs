@@ -17,6 +17,8 @@ pub struct Up {
     pub listen: SocketAddr,
     /// Where Envoy's admin interface listens; a unix socket in the stack's folder if not given.
     pub admin: Option<Admin>,
+    /// Where Prometheus reads, if given; [`Up::metrics`] has the default.
+    pub metrics: Option<SocketAddr>,
     /// The policy.
     pub policy: PathBuf,
     /// Which host of the filter.
@@ -43,6 +45,7 @@ impl Up {
             upstream: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             admin: None,
+            metrics: None,
             policy: root().join("envoy/policy.json"),
             proxy: ProxyKind::Envoy,
             media_port: None,
@@ -64,7 +67,8 @@ impl Up {
             };
             match name {
                 "--upstream" => up.upstream = Some(upstream(value()?)?),
-                "--listen" => up.listen = listen(&value()?)?,
+                "--listen" => up.listen = listen(name, &value()?)?,
+                "--metrics" => up.metrics = Some(listen(name, &value()?)?),
                 "--admin" => up.admin = Some(admin(&value()?)?),
                 "--policy" => up.policy = value()?.into(),
                 "--proxy" => up.proxy = proxy(&value()?)?,
@@ -76,6 +80,11 @@ impl Up {
         }
         Ok(up)
     }
+
+    /// Where Prometheus reads.
+    pub fn metrics(&self) -> SocketAddr {
+        self.metrics.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9902)))
+    }
 }
 
 fn upstream(text: String) -> Result<String> {
@@ -83,16 +92,16 @@ fn upstream(text: String) -> Result<String> {
     Ok(text)
 }
 
-fn listen(text: &str) -> Result<SocketAddr> {
-    let (host, port) = split_host_port(text).context(|| "--listen".into())?;
-    let mut addrs = (host, port).to_socket_addrs().context(|| format!("--listen {text}"))?;
-    addrs.next().ok_or_else(|| Error::new(format!("--listen {text}: no such host")))
+fn listen(option: &str, text: &str) -> Result<SocketAddr> {
+    let (host, port) = split_host_port(text).context(|| option.to_owned())?;
+    let mut addrs = (host, port).to_socket_addrs().context(|| format!("{option} {text}"))?;
+    addrs.next().ok_or_else(|| Error::new(format!("{option} {text}: no such host")))
 }
 
 /// `HOST:PORT` or a path. A path with a colon is told apart by its slash.
 fn admin(text: &str) -> Result<Admin> {
     if !text.contains('/') && split_host_port(text).is_ok() {
-        return Ok(Admin::Tcp(listen(text).context(|| "--admin".into())?));
+        return Ok(Admin::Tcp(listen("--admin", text)?));
     }
     Admin::parse(text).context(|| "--admin".into())
 }
@@ -123,14 +132,15 @@ mod tests {
         let up = parse("").unwrap();
         assert_eq!(up.listen.to_string(), "127.0.0.1:8080");
         assert!(up.policy.ends_with("envoy/policy.json"));
-        assert_eq!((up.upstream, up.admin, up.detach), (None, None, false));
+        assert_eq!(up.metrics().to_string(), "127.0.0.1:9902");
+        assert_eq!((up.upstream, up.admin, up.metrics, up.detach), (None, None, None, false));
     }
 
     #[test]
     fn everything_at_once() {
         let up = parse(
             "--upstream=localhost:3000 --listen [::1]:9 --admin 127.0.0.1:9901 --policy p.json --proxy nginx \
-             --media-port 7 --detach",
+             --media-port 7 --metrics=0.0.0.0:99 --detach",
         )
         .unwrap();
         assert_eq!(up.upstream.as_deref(), Some("localhost:3000"));
@@ -138,6 +148,7 @@ mod tests {
         assert_eq!(up.admin, Some(Admin::Tcp(SocketAddr::from(([127, 0, 0, 1], 9901)))));
         assert_eq!(up.proxy, ProxyKind::Nginx);
         assert_eq!((up.media_port, up.detach), (Some(7), true));
+        assert_eq!(up.metrics().to_string(), "0.0.0.0:99");
         let up = parse("--admin /run/a.sock").unwrap();
         assert_eq!(up.admin, Some(Admin::Unix("/run/a.sock".into())));
     }
@@ -148,6 +159,7 @@ mod tests {
             "--upstream",
             "--upstream 3000",
             "--listen x",
+            "--metrics 9902",
             "--proxy apache",
             "--media-port 99999",
             "--nonsense",

@@ -4,7 +4,7 @@ use std::env;
 use std::process::ExitCode;
 
 use xtask::error::{Error, Result};
-use xtask::{bench, checks, config, down, generate, up};
+use xtask::{bench, checks, down, generate, shipped, up};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -13,14 +13,16 @@ cargo xtask COMMAND
               --upstream HOST:PORT     the server (default: a small demo origin, started too)
               --listen HOST:PORT       where the proxy listens (default: 127.0.0.1:8080)
               --admin HOST:PORT|PATH   Envoy's admin interface (default: a unix socket under target/stack/)
-              --policy FILE            the policy (default: envoy/policy.json)
+              --metrics HOST:PORT      where Prometheus reads (default: 127.0.0.1:9902, or any port if that is taken)
+              --policy FILE            the policy (default: envoy/policy.json); what is saved there is published at once
               --proxy envoy|nginx      the host of the filter (default: envoy; nginx: $NGINX)
               --media-port N           the port of the media service (a later release)
               --detach                 return once it is ready
   down      stop what `up` started
   test      everything CI runs; the last line sums it up
   bench     the benchmarks, printed as ratios
-  render    print Envoy's configuration with the shipped paths, for an image; --upstream, --listen and --policy as above
+  render    Envoy's configuration with the shipped paths, for an image; --upstream, --listen, --metrics and --policy as above
+              --output DIR             write envoy.yaml and filter.yaml there (default: print both)
   generate  write the files that are generated from the code
   help      this text
 
@@ -48,7 +50,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         ("up", _) => up::run(rest),
         ("bench", _) => bench::run(rest),
         ("origin", _) => up::origin(rest),
-        ("render", _) => config::print_shipped(rest),
+        ("render", _) => shipped::run(rest),
         ("down", []) => down::run(),
         ("test", []) => checks::run(),
         ("generate", []) => generate::run(),

@@ -1,5 +1,6 @@
 //! A proxy with the filter, started and stopped: by `up`, and by each end-to-end test in its own folder.
 
+mod filter_file;
 mod options;
 mod ready;
 
@@ -13,6 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use self::filter_file::FilterFile;
+pub use self::filter_file::{FILTER_YAML, Updates};
 pub use self::options::{Lifetime, Options, Proxy, Ready};
 use crate::admin::{Admin, MAX_SOCKET_PATH};
 use crate::config::{self, Values};
@@ -32,6 +35,9 @@ pub struct Stack {
     access_log: PathBuf,
     admin: Admin,
     addr: SocketAddr,
+    metrics_addr: SocketAddr,
+    /// What nginx does not have.
+    filter: Option<FilterFile>,
     process: Process,
 }
 
@@ -59,11 +65,14 @@ impl Stack {
         };
         let access_log = dir.join("access.log");
         let runtime = dir.join("runtime");
+        let filter_yaml = dir.join(FILTER_YAML);
         let values = Values {
             listen: options.listen,
+            metrics: options.metrics,
             upstream: &options.upstream,
             module: &options.module,
             policy: &options.policy,
+            filter: &filter_yaml,
             access_log: &access_log,
             admin: &admin,
             runtime: &runtime,
@@ -74,11 +83,23 @@ impl Stack {
         for old in [&access_log, &log] {
             fs::write(old, "").context(|| format!("writing {}", old.display()))?;
         }
-        let rendered = match &options.proxy {
-            Proxy::Envoy(_) => config::envoy(&values)?,
-            Proxy::Nginx(_) => config::nginx(&values)?,
+        let (mut files, filter) = match &options.proxy {
+            Proxy::Envoy(_) => {
+                let file = FilterFile {
+                    path: filter_yaml.clone(),
+                    module: options.module.clone(),
+                    edits: options.edits.clone(),
+                };
+                (vec![config::envoy(&values)?, config::filter(&options.module, &options.policy)?], Some(file))
+            }
+            Proxy::Nginx(_) => (vec![config::nginx(&values)?], None),
         };
-        let rendered = edited(rendered, &options.edits)?;
+        edit(&mut files, &options.edits)?;
+        // Envoy does not start without a filter.yaml.
+        if let (Some(filter), Some(text)) = (&filter, files.get(1)) {
+            filter.write(text)?;
+        }
+        let rendered = files.first().map_or("", String::as_str);
         fs::write(&config, rendered).context(|| format!("writing {}", config.display()))?;
 
         let args = options.proxy.args(&config, &dir, options.concurrency);
@@ -91,6 +112,8 @@ impl Stack {
             access_log,
             admin,
             addr: options.listen,
+            metrics_addr: options.metrics,
+            filter,
             process,
         };
         if let Err(error) = ready::wait(&mut stack, options) {
@@ -110,12 +133,35 @@ impl Stack {
         self.addr
     }
 
+    /// Where Prometheus reads (Envoy).
+    pub fn metrics_addr(&self) -> SocketAddr {
+        self.metrics_addr
+    }
+
+    /// The file that the filter and its policy are read from, again whenever it is replaced by a move (Envoy).
+    pub fn filter_yaml(&self) -> PathBuf {
+        self.dir.join(FILTER_YAML)
+    }
+
+    /// Puts a policy in the place of the one in force. What came of it is in [`Stack::updates`], a moment later.
+    pub fn publish(&self, policy: &str) -> Result<()> {
+        match &self.filter {
+            Some(filter) => filter.replace(policy),
+            None => Err(Error::new("nginx reads its policy when it starts, and only then")),
+        }
+    }
+
+    /// What Envoy made of the files that it read so far.
+    pub fn updates(&self) -> Option<Updates> {
+        Updates::of(&self.admin)
+    }
+
     /// The admin interface.
     pub fn admin(&self) -> &Admin {
         &self.admin
     }
 
-    /// Its folder: configuration, logs, the `runtime` link of the disk layer (absent at first).
+    /// Its folder: configuration, `ecds/filter.yaml`, logs, the `runtime` link of the disk layer (absent at first).
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -194,6 +240,7 @@ fn spawn(options: &Options, args: &[OsString], log: &Path, dir: &Path) -> Result
     let child = Command::new(program)
         .args(args)
         .current_dir(dir)
+        .env("TZ", "UTC0")
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)
@@ -226,14 +273,17 @@ fn socket_path(dir: &Path) -> Result<PathBuf> {
     Ok(private.join("admin.sock"))
 }
 
-fn edited(mut text: String, edits: &[(String, String)]) -> Result<String> {
+/// Applies each replacement wherever its text is.
+fn edit(files: &mut [String], edits: &[(String, String)]) -> Result<()> {
     for (from, to) in edits {
-        if !text.contains(from.as_str()) {
+        if !files.iter().any(|text| text.contains(from.as_str())) {
             return Err(Error::new(format!("nothing to edit: the configuration has no {from:?}")));
         }
-        text = text.replace(from.as_str(), to);
+        for text in files.iter_mut() {
+            *text = text.replace(from.as_str(), to);
+        }
     }
-    Ok(text)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -241,10 +291,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_edit_has_to_find_something() {
-        let edit = |from: &str| edited("a: 1\n".into(), &[(from.into(), "b".into())]);
-        assert_eq!(edit("a").unwrap(), "b: 1\n");
-        assert!(edit("c").is_err());
+    fn an_edit_has_to_find_something_in_one_of_the_files() {
+        let mut files = ["a: 1\n".to_owned(), "c: 1\n".to_owned()];
+        edit(&mut files, &[("a".into(), "b".into()), ("c".into(), "d".into())]).unwrap();
+        assert_eq!(files, ["b: 1\n", "d: 1\n"]);
+        assert!(edit(&mut files, &[("c".into(), "b".into())]).is_err());
     }
 
     #[test]

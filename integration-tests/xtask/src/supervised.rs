@@ -25,6 +25,8 @@ impl Supervised {
             .arg(program)
             .args(args)
             .current_dir(dir)
+            // The clock of Envoy's log is then that of its access log.
+            .env("TZ", "UTC0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,22 +1,22 @@
 //! `cargo xtask up`.
 
 mod banner;
+mod follow;
+mod policy;
 
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use self::banner::Banner;
+use self::policy::Watch;
 use crate::admin::Admin;
 use crate::args::{ProxyKind, Up};
 use crate::error::{Context, Error, Result};
-use crate::follow::{self, Follower};
 use crate::origin::Origin;
 use crate::stack::{Lifetime, Options, Proxy, Ready, Stack};
 use crate::state::{self, Started};
@@ -36,13 +36,16 @@ pub fn run(args: &[String]) -> Result<()> {
     if let Some(Admin::Tcp(addr)) = up.admin {
         ports::check_free(addr, "--admin")?;
     }
-    let policy = read_policy(&up.policy)?;
+    let metrics = metrics(&up)?;
+    // Whatever is saved from now on is seen.
+    let watch = Watch::new(&up.policy);
+    let policy = policy::read(&up.policy)?;
     let proxy = find_proxy(up.proxy)?;
     println!("Building the module and the native binary (release) ..");
     compile::ensure_wasm_target()?;
     compile::build_module("sekisho")?;
     compile::build_native()?;
-    check_policy(&up.policy)?;
+    policy::check(&up.policy)?;
 
     let dir = workspace::stack_dir();
     fs::create_dir_all(&dir).context(|| format!("creating {}", dir.display()))?;
@@ -70,6 +73,7 @@ pub fn run(args: &[String]) -> Result<()> {
         upstream: upstream.clone(),
         module: workspace::wasm_module("sekisho"),
         listen: up.listen,
+        metrics,
         admin: up.admin.clone(),
         dir: Some(dir),
         concurrency: None,
@@ -90,9 +94,25 @@ pub fn run(args: &[String]) -> Result<()> {
     if up.detach {
         return Ok(());
     }
-    let ended = follow(&mut stack);
+    let ended = follow::until_it_ends(&mut stack, &proxy, watch);
     state::clear();
     Err(ended)
+}
+
+/// Where Prometheus reads: what was asked for, which has to be free; else the default or, if that is taken, any port.
+fn metrics(up: &Up) -> Result<SocketAddr> {
+    let addr = up.metrics();
+    if up.proxy == ProxyKind::Nginx {
+        return Ok(addr);
+    }
+    match (ports::check_free(addr, "--metrics"), up.metrics) {
+        (Ok(()), _) => Ok(addr),
+        (Err(why), Some(_)) => Err(why),
+        (Err(why), None) => {
+            println!("Metrics go to another port: {why}.");
+            Ok(SocketAddr::new(addr.ip(), 0))
+        }
+    }
 }
 
 /// `xtask origin [ADDR]`: the demo origin as a process of its own. Prints its address and serves until it is stopped.
@@ -108,25 +128,6 @@ pub fn origin(args: &[String]) -> Result<()> {
     }
 }
 
-/// Prints inbox requests until the proxy ends by itself, which is an error. Ctrl-C ends us before.
-fn follow(stack: &mut Stack) -> Error {
-    let mut follower = Follower::new(stack.access_log().to_path_buf());
-    println!("\n{}", follow::HEADER);
-    loop {
-        for line in follower.poll() {
-            if let Some(readable) = follow::readable(&line) {
-                println!("{readable}");
-            }
-        }
-        if let Some(how) = stack.exited() {
-            let tail = process::tail(stack.log(), 15);
-            let log = workspace::shown(stack.log());
-            return Error::new(format!("the proxy ended ({how}). The end of {log}:\n{tail}"));
-        }
-        sleep(Duration::from_millis(100));
-    }
-}
-
 fn refuse_second() -> Result<()> {
     let alive = state::alive();
     let Some(first) = alive.first() else {
@@ -135,28 +136,6 @@ fn refuse_second() -> Result<()> {
     Err(Error::new(format!(
         "a stack is running already ({} has pid {}). `cargo xtask down` stops it",
         first.role, first.pid
-    )))
-}
-
-fn read_policy(path: &Path) -> Result<String> {
-    fs::read_to_string(path).context(|| format!("could not read the policy {}", workspace::shown(path)))
-}
-
-/// `sekisho check` speaks for itself: its output is the error.
-fn check_policy(path: &Path) -> Result<()> {
-    let output = Command::new(workspace::native_binary())
-        .arg("check")
-        .arg(path)
-        .output()
-        .context(|| "could not run `sekisho check`".into())?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(Error::new(format!(
-        "the policy {} is wrong:\n{}{}",
-        workspace::shown(path),
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
     )))
 }
 

@@ -28,7 +28,7 @@ pub fn run(batches: usize) -> Result<()> {
         ("64 KB of names", activities::names(), None),
     ] {
         let head = head(&body);
-        let decide = || policy.inbox.decide(&head, &body);
+        let decide = || policy.site(None).inbox.decide(&head, &body);
         let peer = || serde_json::from_slice::<serde_json::Value>(&body);
         if let Some(refusal) = decide().refusal {
             return Err(Error::new(format!("{name}: refused by {}", refusal.rule)));

@@ -1,13 +1,12 @@
 //! The proxies that are compared: the same configuration with and without a filter.
 
 use std::fs;
-use std::path::Path;
 
 use xtask::error::{Context, Error, Result};
 use xtask::origin::Origin;
 use xtask::render::{quoted, render};
-use xtask::stack::{Options, Stack};
-use xtask::workspace::{root, wasm_module};
+use xtask::stack::{FILTER_YAML, Options, Stack};
+use xtask::workspace::{root, target_dir, wasm_module};
 
 use crate::load::Connection;
 use crate::scenarios;
@@ -36,15 +35,13 @@ pub fn start(origin: &Origin) -> Result<Vec<Variant>> {
     let mut options = Options::new(origin.addr())?;
     options.concurrency = Some(1);
     let no_op = options.clone().module(wasm_module("noop"));
-    let filter = block("          - name: sekisho", &options.module, &options.policy)?;
-    let capabilities = block("                  capability_restriction_config:", &options.module, &options.policy)?;
-    let plain = options.clone().edit(filter, "");
+    let capabilities = block("envoy/filter.yaml", "        capability_restriction_config:")?;
     let variants = [
-        (PLAIN, plain.clone()),
+        (PLAIN, plain(&options, "plain")?),
         (NO_OP, no_op.clone()),
         (NO_OP_ALL, no_op.edit(capabilities, "")),
-        (SEKISHO, options),
-        (AGAIN, plain),
+        (SEKISHO, options.clone()),
+        (AGAIN, plain(&options, "again")?),
     ];
     variants.into_iter().map(|(name, options)| Ok(Variant { name, stack: Stack::start(&options)? })).collect()
 }
@@ -71,17 +68,27 @@ impl Variant {
     }
 }
 
-/// A part of the rendered configuration: the line `first`, and all lines below that are indented more.
-fn block(first: &str, module: &Path, policy: &str) -> Result<String> {
-    let path = root().join("envoy/envoy.yaml");
+/// Without the filter. It is found by the path of its file, and so by the folder of the stack.
+fn plain(options: &Options, folder: &str) -> Result<Options> {
+    let dir = target_dir().join("bench").join(folder);
+    let file = dir.join(FILTER_YAML);
+    let watched = file.parent().unwrap_or(&dir);
+    let values = [("filter.path", &*file), ("filter.dir", watched)];
+    let values = values.map(|(name, path)| (name, quoted(&path.to_string_lossy())));
+    let filter = render(&block("envoy/envoy.yaml", "          - name: sekisho")?, &values)?;
+    let mut options = options.clone().edit(filter, "");
+    options.dir = Some(dir);
+    Ok(options)
+}
+
+/// A part of a shipped file: the line `first`, and all lines below that are indented more.
+fn block(file: &str, first: &str) -> Result<String> {
+    let path = root().join(file);
     let template = fs::read_to_string(&path).context(|| path.display().to_string())?;
     let indent = |line: &str| line.len() - line.trim_start().len();
     let mut lines = template.lines().skip_while(|line| *line != first);
     let first_line = lines.next().ok_or_else(|| Error::new(format!("{} has no line {first:?}", path.display())))?;
     let below = lines.take_while(|line| indent(line) > indent(first_line));
     let block: Vec<&str> = std::iter::once(first_line).chain(below).collect();
-    let block = format!("{}\n", block.join("\n"));
-    let values = [("module.path", quoted(&module.to_string_lossy())), ("policy", policy.to_owned())];
-    let used: Vec<_> = values.into_iter().filter(|(name, _)| block.contains(&format!("# xtask: {name}"))).collect();
-    render(&block, &used)
+    Ok(format!("{}\n", block.join("\n")))
 }

@@ -9,6 +9,9 @@ use crate::envoy;
 use crate::error::Result;
 use crate::workspace::wasm_module;
 
+/// Replacements: a text, and what comes in its place.
+pub(super) type Edits = Vec<(String, String)>;
+
 /// What to start, and how to know that it runs.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -22,13 +25,15 @@ pub struct Options {
     pub module: PathBuf,
     /// Where to listen. Port 0 is any (Envoy only); `Stack::addr` then knows which.
     pub listen: SocketAddr,
+    /// Where Prometheus reads (Envoy). Port 0 is any; `Stack::metrics_addr` then knows which.
+    pub metrics: SocketAddr,
     /// Where the admin interface listens; a socket in the folder if not given.
     pub admin: Option<Admin>,
     /// A folder for state and logs, kept; one of its own under `target/e2e/` if not given.
     pub dir: Option<PathBuf>,
     /// Worker threads of Envoy; as many as cores if not given.
     pub concurrency: Option<u32>,
-    /// Replacements in the rendered configuration, for a test of smaller limits. Each must find its text.
+    /// Replacements in the rendered files, for a test of smaller limits. Each must find its text in one of them.
     pub edits: Vec<(String, String)>,
     /// What to wait for.
     pub ready: Ready,
@@ -45,6 +50,7 @@ impl Options {
             upstream: upstream.to_string(),
             module: wasm_module("sekisho"),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            metrics: SocketAddr::from(([127, 0, 0, 1], 0)),
             admin: None,
             dir: None,
             concurrency: Some(2),
@@ -66,7 +72,7 @@ impl Options {
         self
     }
 
-    /// The same with a replacement in the rendered configuration.
+    /// The same with a replacement in the rendered files.
     pub fn edit(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.edits.push((from.into(), to.into()));
         self
@@ -116,6 +122,8 @@ impl Proxy {
             Self::Envoy(_) => {
                 args.push("--disable-hot-restart".into());
                 args.extend(["--file-flush-interval-msec".into(), "100".into()]);
+                // In filter.yaml a misspelled key is an error as well, and not a warning in the log.
+                args.push("--reject-unknown-dynamic-fields".into());
                 if let Some(threads) = concurrency {
                     args.extend(["--concurrency".into(), threads.to_string().into()]);
                 }

@@ -45,9 +45,12 @@ fn is_listening(stack: &mut Stack, options: &Options) -> bool {
     if !stack.admin.get("/ready").is_ok_and(|answer| answer.status == 200) {
         return false;
     }
-    let addr = stack.admin.listener();
-    stack.addr = addr.unwrap_or(stack.addr);
-    addr.is_some()
+    let (Some(addr), Some(metrics)) = (stack.admin.listener("sekisho"), stack.admin.listener("metrics")) else {
+        return false;
+    };
+    stack.addr = addr;
+    stack.metrics_addr = metrics;
+    true
 }
 
 fn probe(stack: &Stack) -> io::Result<Response> {

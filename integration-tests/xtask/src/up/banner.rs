@@ -3,7 +3,7 @@
 use crate::admin::Admin;
 use crate::args::Up;
 use crate::stack::{Proxy, Stack};
-use crate::workspace::{root, shown};
+use crate::workspace::{native_binary, root, shown};
 
 pub(super) struct Banner<'a> {
     pub(super) up: &'a Up,
@@ -23,7 +23,8 @@ impl Banner<'_> {
         println!("  upstream  http://{}/{origin}", self.upstream);
         println!("  policy    {}", shown(&self.up.policy));
         if let Proxy::Envoy(_) = self.proxy {
-            println!("  metrics   {}/stats/prometheus", self.stack.admin().curl());
+            println!("  metrics   http://{}/stats/prometheus", self.stack.metrics_addr());
+            println!("  admin     {}", self.stack.admin().curl("-sS", "/stats"));
             if let Admin::Tcp(_) = self.stack.admin() {
                 println!("            (the admin interface is on TCP: whoever reaches it can change settings)");
             }
@@ -41,11 +42,28 @@ impl Banner<'_> {
             "\nRefused, a note in the name of somebody else; prints '{{\"error\":{{..,\"rule\":\"inbox.owner\"}}}} 403':"
         );
         println!("  {}", self.curl("refused.json"));
+        if let Proxy::Envoy(_) = self.proxy {
+            self.print_changes();
+        }
         if self.up.detach {
             println!("\nIt goes on in the background. `cargo xtask down` stops it.");
         } else {
-            println!("\nCtrl-C stops it. Inbox requests:");
+            println!("\nCtrl-C stops it. Decisions:");
         }
+    }
+
+    fn print_changes(&self) {
+        let policy = shown(&self.up.policy);
+        if self.up.detach {
+            let (sekisho, filter) = (shown(&native_binary()), shown(&self.stack.filter_yaml()));
+            println!("\nChange the policy: edit {policy}, then");
+            println!("  {sekisho} publish {policy} {filter}");
+        } else {
+            println!("\nChange the policy: edit {policy}. What you save is checked and published within a second.");
+        }
+        let key = "/runtime_modify?sekisho.inbox.mentions.max=5";
+        println!("One key of it, live, until Envoy ends (without a value after `=` the policy's own is back):");
+        println!("  {}", self.stack.admin().curl("-X POST", key));
     }
 
     fn curl(&self, file: &str) -> String {

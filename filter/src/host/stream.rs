@@ -1,0 +1,270 @@
+//! One request: read what it is, ask the core, do what it decides.
+
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use super::abi::{self, Level, Status};
+use super::kind::{Kind, LogField};
+use super::pairs;
+use super::plugin::Plugin;
+use crate::answer::Answer;
+use crate::decision::{Decision, Refusal, Shadowed};
+use crate::http::{RequestHead, path};
+use crate::incident::Incident;
+use crate::metrics::AuthRoute;
+use crate::policy::Site;
+
+/// One request.
+pub struct Stream {
+    plugin: Option<Rc<Plugin>>,
+    kind: Kind,
+    /// The host, where the policy depends on it.
+    host: Option<String>,
+    stage: Stage,
+}
+
+impl Stream {
+    /// A request, under the policy in force.
+    pub fn new(plugin: Option<Rc<Plugin>>, kind: Kind) -> Self {
+        Self { plugin, kind, host: None, stage: Stage::Other }
+    }
+}
+
+/// How far the filter is with a request.
+enum Stage {
+    /// It passes, and nobody asks how it ends.
+    Other,
+    /// It is a delivery whose body is on its way; so many bytes of it were here at the last callback.
+    Reading {
+        /// The head.
+        head: RequestHead,
+        /// In bytes.
+        received: usize,
+        /// What was noted before the body.
+        earlier: Vec<Shadowed>,
+    },
+    /// It passes to where the server authenticates.
+    Passed(AuthRoute),
+    /// It is refused: whatever the host calls next, nothing of it goes on.
+    Held,
+}
+
+impl Context for Stream {
+    fn on_done(&mut self) -> bool {
+        if let (Stage::Passed(route), Some(plugin)) = (&self.stage, &self.plugin)
+            && let Some(failure) = self.kind.response_status().and_then(|status| route.failure(status))
+        {
+            plugin.count(failure);
+        }
+        true
+    }
+}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, count: usize, end_of_stream: bool) -> Action {
+        // Most requests end here: one call to the host, or two.
+        let target = match Target::read(self.plugin.as_deref()) {
+            Ok(Target::Other) => return Action::Continue,
+            Ok(target) => target,
+            Err(status) => return self.fail(status),
+        };
+        if target == Target::SignIn {
+            self.stage = Stage::Passed(AuthRoute::SignIn);
+        }
+        let Some(plugin) = self.plugin.clone() else {
+            return if target == Target::Delivery { self.stop(Incident::NoPolicy) } else { Action::Continue };
+        };
+        if target == Target::SignIn && !plugin.policy.guards_all_requests() {
+            return Action::Continue;
+        }
+        if count > self.kind.max_fields() {
+            return self.stop(Incident::TooManyFields);
+        }
+        let fields = match abi::request_fields() {
+            Ok(fields) => fields,
+            Err(status) => return self.fail(status),
+        };
+        let Some(fields) = pairs::read(&fields) else {
+            return self.stop(Incident::HostFailure);
+        };
+        let head = RequestHead::from_fields(fields);
+        if plugin.policy.has_hosts() {
+            self.host = head.host_name();
+        }
+        let site = plugin.policy.site(self.host.as_deref());
+        let first = site.guard.decide(&head);
+        if first.refusal.is_some() {
+            return self.conclude(&first);
+        }
+        if target != Target::Delivery {
+            if !first.shadow.is_empty() {
+                self.note(&first);
+            }
+            return Action::Continue;
+        }
+        let earlier = first.shadow;
+        if let Some(decision) = site.inbox.begin(&head) {
+            return self.conclude(&decision.after(&earlier));
+        }
+        // nginx never says that the head is all, and has no body callback for a body without bytes.
+        if end_of_stream || head.content_length.as_deref() == Some(b"0") {
+            return self.conclude(&site.inbox.decide(&head, b"").after(&earlier));
+        }
+        self.stage = Stage::Reading { head, received: 0, earlier };
+        self.kind.await_body()
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let (Stage::Reading { head, received, earlier }, Some(plugin)) = (&mut self.stage, &self.plugin) else {
+            return self.stage.action();
+        };
+        *received = size;
+        let site = plugin.policy.site(self.host.as_deref());
+        if let Some(decision) = site.inbox.too_large(head, size) {
+            let decision = decision.after(earlier);
+            return self.conclude(&decision);
+        }
+        if end_of_stream { self.decide() } else { Action::Pause }
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        // With trailers, no body callback is the last one.
+        self.decide()
+    }
+}
+
+impl Stage {
+    /// What to answer a callback that brings nothing to decide.
+    fn action(&self) -> Action {
+        match self {
+            Self::Other | Self::Passed(_) => Action::Continue,
+            Self::Reading { .. } | Self::Held => Action::Pause,
+        }
+    }
+}
+
+/// What a request is, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    /// An inbox.
+    Delivery,
+    /// Misskey's sign-in, in all its forms. Whatever this says only counts.
+    SignIn,
+    /// Something that a rule for all requests wants to see.
+    Guarded,
+    /// Nothing that any rule wants to see.
+    Other,
+}
+
+impl Target {
+    /// Asks the host. A host that cannot say what the request is has failed.
+    fn read(plugin: Option<&Plugin>) -> Result<Self, Status> {
+        let pseudo_field = |name| abi::request_field(name)?.ok_or(Status::NOT_FOUND);
+        let is_guarded = plugin.is_some_and(|plugin| plugin.policy.guards_all_requests());
+        let other = if is_guarded { Self::Guarded } else { Self::Other };
+        let method = pseudo_field(":method")?;
+        if path::is_read(&method) {
+            return Ok(other);
+        }
+        let path = pseudo_field(":path")?;
+        Ok(match () {
+            () if path::is_inbox_delivery(&method, &path) => Self::Delivery,
+            () if path.starts_with(b"/api/signin") => Self::SignIn,
+            () => other,
+        })
+    }
+}
+
+impl Stream {
+    /// What cannot be judged does not pass.
+    fn fail(&mut self, status: Status) -> Action {
+        abi::log(Level::Error, &format!("sekisho: the host does not show the request: {status}"));
+        self.stop(Incident::HostFailure)
+    }
+
+    fn stop(&mut self, incident: Incident) -> Action {
+        let earlier = match &self.stage {
+            Stage::Reading { earlier, .. } => earlier.clone(),
+            _ => Vec::new(),
+        };
+        self.conclude(&Decision { refusal: Some(incident.refusal()), shadow: earlier, ..Decision::default() })
+    }
+
+    fn site<'p>(&self, plugin: &'p Plugin) -> &'p Site {
+        plugin.policy.site(self.host.as_deref())
+    }
+
+    /// Decides with the whole body.
+    fn decide(&mut self) -> Action {
+        let Stage::Reading { head, received, earlier } = &self.stage else {
+            return self.stage.action();
+        };
+        let Some(plugin) = self.plugin.clone() else {
+            return self.stop(Incident::NoPolicy);
+        };
+        match abi::request_body().map(Option::unwrap_or_default) {
+            // The host has the body, but not for us: nginx writes what is over `client_body_buffer_size` to a file.
+            Ok(body) if body.len() < *received => self.stop(Incident::UnreadableBody),
+            Ok(body) => {
+                let inbox = &self.site(&plugin).inbox;
+                let decision = plugin.timed(|| inbox.decide(head, &body)).after(earlier);
+                self.conclude(&decision)
+            }
+            Err(status) => self.fail(status),
+        }
+    }
+
+    fn conclude(&mut self, decision: &Decision) -> Action {
+        self.note(decision);
+        match &decision.refusal {
+            None => self.stage = Stage::Passed(AuthRoute::Inbox),
+            Some(refusal) => {
+                self.stage = Stage::Held;
+                self.answer(refusal);
+            }
+        }
+        self.stage.action()
+    }
+
+    /// Counts a decision, and hands it to the log.
+    fn note(&self, decision: &Decision) {
+        if let Some(plugin) = &self.plugin {
+            plugin.count_decision(decision, self.site(plugin));
+        }
+        self.tell_log(decision);
+    }
+
+    /// Answers instead of the origin server. If the host cannot even do that, the request stays held and ends in a time-out.
+    fn answer(&self, refusal: &Refusal) {
+        let answer = Answer::to(refusal);
+        let fields = pairs::write(answer.fields);
+        let details = self.kind.details(refusal.rule);
+        if let Err(status) = abi::send_local_response(answer.status, details, &fields, answer.body.as_bytes()) {
+            abi::log(Level::Error, &format!("sekisho: the host took no answer: {status}"));
+        }
+    }
+
+    /// Hands to the access log what it may say.
+    fn tell_log(&self, decision: &Decision) {
+        let tell = |field, value: &str| {
+            // A log without the field, or an nginx that has not declared it, is no reason to fail.
+            let _status = abi::set_property(self.kind.log_property(field), value.as_bytes());
+        };
+        tell(LogField::Verdict, decision.verdict().as_str());
+        if let Some(refusal) = &decision.refusal {
+            tell(LogField::Rule, refusal.rule);
+            tell(LogField::Reason, &format!("{} {}", refusal.finding.place, refusal.finding.reason));
+        }
+        if !decision.shadow.is_empty() {
+            tell(LogField::Shadow, &decision.shadow_rules().join(","));
+        }
+        if let Some(actor) = &decision.actor {
+            tell(LogField::Actor, actor);
+        }
+        if let Some(verb) = decision.verb {
+            tell(LogField::Type, verb);
+        }
+    }
+}

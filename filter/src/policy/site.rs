@@ -1,0 +1,126 @@
+//! The compiled rules for one host, or for all that have none of their own.
+
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use super::layers::Source;
+use super::reader::Reader;
+use super::{Compiler, unknown_keys};
+use crate::decision::{Action, Decision, Mode};
+use crate::guard::Guard;
+use crate::http::RequestHead;
+use crate::inbox::Inbox;
+use crate::registry::{ActiveRule, Check, Phase, RULE_SECTIONS, RULES, Rule};
+use crate::share::Share;
+
+/// The rules for one host.
+#[derive(Debug)]
+pub struct Site {
+    /// Its label in metrics, where a policy has hosts: the name of the host, or `default`.
+    pub label: Option<Rc<str>>,
+    /// Those for all requests.
+    pub guard: Guard,
+    /// Those for deliveries.
+    pub inbox: Inbox,
+}
+
+impl Site {
+    /// Judges a whole request, as a host does step by step.
+    pub fn decide(&self, head: &RequestHead, body: &[u8]) -> Decision {
+        let first = self.guard.decide(head);
+        if first.refusal.is_some() || !head.is_delivery() {
+            return first;
+        }
+        self.inbox.decide(head, body).after(&first.shadow)
+    }
+
+    /// All rules that are not off, in the order of evaluation.
+    pub fn rules(&self) -> impl Iterator<Item = &ActiveRule> {
+        self.guard.rules().iter().chain(self.inbox.rules()).map(Rc::as_ref)
+    }
+
+    /// How many rules are in force, for the log.
+    pub(super) fn summary(&self) -> String {
+        let count = |mode| self.rules().filter(|active| active.mode == mode).count();
+        format!("{} rules in enforce mode, {} in shadow", count(Mode::Enforce), count(Mode::Shadow))
+    }
+}
+
+impl Compiler<'_> {
+    /// Compiles all rules from the sources in order; also gives the sections in force. Rules of which the first source says nothing are those of `base`.
+    pub(super) fn site(&mut self, sources: &[Source<'_>], base: Option<&Compiled>) -> Compiled {
+        let mut compiled = Compiled::default();
+        for section in RULE_SECTIONS {
+            let rules = || RULES.iter().filter(|rule| rule.section() == *section);
+            if let Some(own) = sources.first()
+                && let Some(value) = own.root.and_then(|root| root.get(section))
+                && rules().all(|rule| rule.name().is_some())
+            {
+                let names: Vec<&str> = rules().filter_map(Rule::name).collect();
+                self.errors.extend(unknown_keys(&format!("{}.{section}", own.path), value, &names));
+            }
+        }
+        for (index, rule) in RULES.iter().enumerate() {
+            let is_silent = sources.first().is_some_and(|own| own.layer(rule.id).is_silent(self.overlay));
+            let inherited = base.filter(|_| is_silent).and_then(|base| base.rules.get(index));
+            let one = match inherited {
+                Some((active, fields)) => (Rc::clone(active), fields.clone()),
+                None => {
+                    let (active, fields) = self.group(rule.id, sources, |reader| read_rule(rule, reader));
+                    (Rc::new(active), fields)
+                }
+            };
+            compiled.rules.push(one);
+        }
+        compiled
+    }
+}
+
+/// All rules, in the order of the registry, each with its fields in force.
+#[derive(Debug, Default)]
+pub(super) struct Compiled {
+    rules: Vec<(Rc<ActiveRule>, Value)>,
+}
+
+impl Compiled {
+    /// The sections in force.
+    pub(super) fn effective(&self) -> Map<String, Value> {
+        let mut sections = Map::new();
+        for (active, fields) in &self.rules {
+            let section = sections.entry(active.rule.section()).or_insert_with(|| Value::Object(Map::new()));
+            match (active.rule.name(), section) {
+                (Some(name), Value::Object(members)) => drop(members.insert(name.to_owned(), fields.clone())),
+                (_, section) => section.clone_from(fields),
+            }
+        }
+        sections
+    }
+
+    /// The rules that are not off.
+    pub(super) fn site(&self, label: Option<&str>) -> Site {
+        let active = self.rules.iter().map(|(active, _)| Rc::clone(active)).filter(|active| active.mode != Mode::Off);
+        let (guard, inbox) = active.partition(|active| active.rule.phase == Phase::Request);
+        Site { label: label.map(Rc::from), guard: Guard::new(guard), inbox: Inbox::new(inbox) }
+    }
+}
+
+/// Reads what all rules have, and what is special to this one.
+pub(super) fn read_rule(rule: &'static Rule, reader: &mut Reader<'_>) -> ActiveRule {
+    let mode = reader.choice("mode", rule.mode, "`off`, `shadow` (counted and logged only) or `enforce`");
+    let action = match rule.action {
+        Some(default) => {
+            reader.choice("action", default, "`drop` (202, silently) or `reject` (4xx with the rule's id)")
+        }
+        None => Action::Reject,
+    };
+    let check = (rule.compile)(reader);
+    let share = match check {
+        // What cannot be read passes by every later rule, and a request that is no delivery has no actor.
+        Check::Reading | Check::Request(_) => Share::ALL,
+        _ => Share::percent(reader.integer("enforce_percent", 0..=100, 100, ENFORCE_PERCENT)),
+    };
+    ActiveRule { rule, mode, share, action, check }
+}
+
+const ENFORCE_PERCENT: &str = "the share of actors for whom `enforce` acts, in percent, always the same ones; for the others it is as in `shadow`";
