@@ -71,6 +71,12 @@ impl Rule {
         self.id.split_once('.').map(|(_, name)| name)
     }
 
+    /// Whether it can act for a share of actors only: not where what it lets pass cannot be read, and so passes by every later rule; nor where there is no actor.
+    pub fn has_share(&self) -> bool {
+        let reading = [rules::inbox_json::RULE.id, rules::inbox_type::RULE.id, rules::inbox_shape::RULE.id];
+        self.phase != Phase::Request && !reading.contains(&self.id)
+    }
+
     /// The anchor of its heading in `RULES.md`.
     pub fn anchor(&self) -> String {
         self.id.replace('.', "")

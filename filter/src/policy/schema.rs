@@ -1,5 +1,6 @@
 //! What is generated from the registry: the JSON Schema of the policy, and the documentation of the rules.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
@@ -83,23 +84,63 @@ fn declared(read: impl FnOnce(&mut Reader<'_>)) -> Vec<Field> {
     reader.finish().fields
 }
 
-/// The table of runtime keys: one row for each scalar of the policy that can be changed live.
+/// The table of runtime keys: one row for each scalar of the policy that can be changed live; those that rules have in common have one row for all of them.
 pub fn runtime_keys_table() -> String {
     let mut table = String::from("| runtime key | value | default | meaning |\n|---|---|---|---|\n");
+    for key in COMMON {
+        let found: Vec<(&Rule, Option<Field>)> = RULES.iter().map(|rule| (rule, common(rule, key))).collect();
+        let Some(field) = found.iter().find_map(|(_, field)| field.as_ref()) else { continue };
+        let (values, defaults) = (values(field), common_defaults(&found));
+        let _ = writeln!(table, "| `{PREFIX}RULE.{key}` | {values} | {defaults} | {} |", field.doc);
+    }
     let groups = RULES.iter().map(|rule| (rule.id, fields(rule))).chain([("runtime", runtime_fields())]);
     for (id, fields) in groups {
-        for field in fields.iter().filter(|field| field.live) {
-            let value = match field.schema.get("enum").and_then(Value::as_array) {
-                Some(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-                None => match (field.schema.get("minimum"), field.schema.get("maximum")) {
-                    (Some(from), Some(to)) => format!("{from} to {to}"),
-                    _ => field.kind.as_str().to_owned(),
-                },
-            };
-            let _ = writeln!(table, "| `{PREFIX}{id}.{}` | {value} | `{}` | {} |", field.key, field.default, field.doc);
+        for field in fields.iter().filter(|field| field.live && !COMMON.contains(&field.key)) {
+            let (key, default) = (field.key, plain(&field.default));
+            let _ = writeln!(table, "| `{PREFIX}{id}.{key}` | {} | `{default}` | {} |", values(field), field.doc);
         }
     }
     table
+}
+
+/// The fields that rules have in common.
+const COMMON: [&str; 3] = ["mode", "action", "enforce_percent"];
+
+fn common(rule: &'static Rule, key: &str) -> Option<Field> {
+    fields(rule).into_iter().find(|field| field.key == key)
+}
+
+/// What most rules have, and which have something else or no such field.
+fn common_defaults(found: &[(&Rule, Option<Field>)]) -> String {
+    let mut rules_by_default: BTreeMap<Option<String>, Vec<&str>> = BTreeMap::new();
+    for (rule, field) in found {
+        rules_by_default.entry(field.as_ref().map(|field| plain(&field.default))).or_default().push(rule.id);
+    }
+    let most = rules_by_default.iter().filter(|(default, _)| default.is_some()).max_by_key(|(_, rules)| rules.len());
+    let most = most.and_then(|(default, _)| default.clone());
+    let mut text = format!("`{}`", most.clone().unwrap_or_default());
+    for (default, rules) in rules_by_default.iter().filter(|(default, _)| **default != most) {
+        let _ = match default {
+            Some(default) => write!(text, "; `{default}` for {}", rules.join(", ")),
+            None => write!(text, "; not for {}", rules.join(", ")),
+        };
+    }
+    text
+}
+
+/// A default as a runtime key would say it.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn values(field: &Field) -> String {
+    match field.schema.get("enum").and_then(Value::as_array) {
+        Some(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        None => match (field.schema.get("minimum"), field.schema.get("maximum")) {
+            (Some(from), Some(to)) => format!("{from} to {to}"),
+            _ => field.kind.as_str().to_owned(),
+        },
+    }
 }
 
 /// The table of rules for the README: one row a rule, in the order of evaluation.

@@ -11,7 +11,7 @@ use crate::decision::{Action, Decision, Mode};
 use crate::guard::Guard;
 use crate::http::RequestHead;
 use crate::inbox::Inbox;
-use crate::registry::{ActiveRule, Check, Phase, RULE_SECTIONS, RULES, Rule};
+use crate::registry::{ActiveRule, Phase, RULE_SECTIONS, RULES, Rule};
 use crate::share::Share;
 
 /// The rules for one host.
@@ -115,10 +115,9 @@ pub(super) fn read_rule(rule: &'static Rule, reader: &mut Reader<'_>) -> ActiveR
         None => Action::Reject,
     };
     let check = (rule.compile)(reader);
-    let share = match check {
-        // What cannot be read passes by every later rule, and a request that is no delivery has no actor.
-        Check::Reading | Check::Request(_) => Share::ALL,
-        _ => Share::percent(reader.integer("enforce_percent", 0..=100, 100, ENFORCE_PERCENT)),
+    let share = match rule.has_share() {
+        true => Share::percent(reader.integer("enforce_percent", 0..=100, 100, ENFORCE_PERCENT)),
+        false => Share::ALL,
     };
     ActiveRule { rule, mode, share, action, check }
 }
