@@ -6,7 +6,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use crate::decision::{Decision, Mode, Verdict};
+use crate::decision::{Decision, Mode, Shadowed, Verdict};
 use crate::incident::Incident;
 use crate::policy::{Policy, Site};
 
@@ -124,16 +124,21 @@ impl fmt::Display for Counter {
     }
 }
 
-/// What a decision adds one to.
+/// What a decision about a delivery, or a refusal of any request, adds one to.
 pub fn of(decision: &Decision, site: &Site) -> Vec<Counter> {
-    let count = |rule, shadow, verdict| Counter::decision(site, rule, shadow, verdict);
-    let mut counters = vec![count(decision.rule(), false, decision.verdict())];
-    counters.extend(decision.shadow.iter().map(|one| count(Some(one.rule), true, one.action.into())));
+    let mut counters = vec![Counter::decision(site, decision.rule(), false, decision.verdict())];
+    counters.extend(shadowed(decision, site));
     if let (Some(verb), Some(software)) = (decision.verb, decision.software) {
         counters.push(Counter::Activity { verb, software });
     }
     counters.extend(decision.signature.map(Counter::Signature));
     counters
+}
+
+/// What the rules that only would have acted add one to.
+pub fn shadowed(decision: &Decision, site: &Site) -> Vec<Counter> {
+    let count = |one: &Shadowed| Counter::decision(site, Some(one.rule), true, one.action.into());
+    decision.shadow.iter().map(count).collect()
 }
 
 /// The counters that a policy begins with, so that they are seen at zero.
@@ -198,6 +203,15 @@ mod tests {
             let name = format!("sekisho_decisions.rule=none.mode=enforce.verdict=accept.host={host}");
             assert!(names.contains(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn names_fit_every_host() {
+        // nginx traps at a metric whose name has more than 245 bytes.
+        let host = format!("{}.example", "a".repeat(crate::policy::MAX_HOST_BYTES - ".example".len()));
+        let names = names(&format!(r#"{{"hosts":{{"{host}":{{}},"[::1]":{{}}}}}}"#));
+        assert!(names.iter().all(|name| name.len() <= 240), "{names:?}");
+        assert!(names.iter().any(|name| name.ends_with(".host=___1_")));
     }
 
     #[test]

@@ -32,7 +32,9 @@ impl fmt::Display for Status {
         match *self {
             Self::NOT_FOUND => f.write_str("there is no such thing"),
             Self::BAD_ARGUMENT => f.write_str("there is no such cluster"),
-            Self::INTERNAL_FAILURE => f.write_str("refused; is the call granted in capability_restriction_config?"),
+            Self::INTERNAL_FAILURE => {
+                f.write_str("refused: no room or endpoint for it, or not granted in capability_restriction_config")
+            }
             Self(number) => write!(f, "proxy-wasm status {number}"),
         }
     }

@@ -1,5 +1,7 @@
 //! Runtime keys, asked for once in a period and process. What is learned is shared among the workers, and so is whose turn it is to ask.
 
+use std::time::Duration;
+
 use super::abi::{self, Level, Status};
 use super::metrics::{self, Metrics};
 use crate::metrics::{Counter, Gauge};
@@ -12,7 +14,7 @@ const FORMAT: &str = "sekisho.1";
 /// The runtime keys as one worker knows them.
 #[derive(Debug)]
 pub struct Live {
-    settings: Settings,
+    period: Duration,
     cluster: String,
     /// Which of the shared snapshots this worker has.
     version: u64,
@@ -24,7 +26,7 @@ impl Live {
     /// `None` when the policy wants no runtime keys.
     pub fn new(settings: &Settings) -> Option<Self> {
         let cluster = settings.cluster.clone()?;
-        let live = Self { settings: settings.clone(), cluster, version: 0, asked: None };
+        let live = Self { period: settings.period, cluster, version: 0, asked: None };
         // Only a value that exists can be changed by compare-and-swap. Envoy configures the plugin on its main thread before any worker runs.
         if matches!(abi::shared(&live.poll_key()), Ok(None)) {
             report("prepare", abi::share(&live.poll_key(), b"", 0));
@@ -32,15 +34,21 @@ impl Live {
         Some(live)
     }
 
-    /// How often to look.
-    pub fn settings(&mut self, settings: &Settings) {
-        self.settings = settings.clone();
+    /// Asks so often from now on.
+    pub fn set_period(&mut self, period: Duration) {
+        self.period = period;
     }
 
     /// The time to the next look: a short one as long as nothing is known.
-    pub fn tick(&self) -> std::time::Duration {
-        let tick = schedule::tick(self.settings.period);
-        if self.version == 0 { tick.min(schedule::FIRST_TICK) } else { tick }
+    pub fn tick(&self) -> Duration {
+        let tick = schedule::tick(self.period);
+        if self.version == 0 { tick.min(schedule::UNLEARNED_TICK) } else { tick }
+    }
+
+    /// The runtime keys that another configuration of this process has learned, if it still asks.
+    pub fn inherited(&mut self) -> Option<Overlay> {
+        let (poll, _) = self.poll()?;
+        if poll.is_stale(abi::now().ok()?, self.period) { None } else { self.news() }
     }
 
     /// The runtime keys, if there are others than this worker has.
@@ -50,14 +58,15 @@ impl Live {
             return None;
         }
         let (bytes, _) = abi::shared(&self.snapshot_key()).ok()??;
-        self.version = poll.version;
+        // Should these be others than the version promised, the next look finds out.
+        self.version = snapshot::version(&bytes);
         Some(snapshot::from_canonical(&bytes))
     }
 
     /// Asks, if it is time and nobody else does.
     pub fn ask(&mut self, metrics: &Metrics) {
         let (Ok(now), Some((poll, cas))) = (abi::now(), self.poll()) else { return };
-        let Turn::Ask(asking) = poll.turn(now, self.settings.period) else { return };
+        let Turn::Ask(asking) = poll.turn(now, self.period) else { return };
         if abi::share(&self.poll_key(), &asking.to_bytes(), cas).is_err() {
             return;
         }
@@ -69,19 +78,18 @@ impl Live {
 
     /// Takes the answer to our question, and shares it.
     pub fn answered(&mut self, body_size: usize, metrics: &Metrics) {
-        let asked = self.asked.take().unwrap_or_default();
+        let Some(asked) = self.asked.take().or_else(|| abi::now().ok()) else { return };
         let overlay = match read_answer(body_size) {
             Ok(overlay) => overlay,
             Err(why) => return self.failed(&why, metrics),
         };
         let bytes = snapshot::canonical(&overlay);
-        let known = abi::shared(&self.snapshot_key());
-        let is_new = !matches!(&known, Ok(Some((known, _))) if *known == bytes);
-        if is_new {
+        let version = snapshot::version(&bytes);
+        if self.poll().is_none_or(|(poll, _)| poll.version != version) {
             report("share runtime keys", abi::share(&self.snapshot_key(), &bytes, 0));
         }
-        let period = self.settings.period;
-        let before = self.change_poll(|poll| poll.answered(asked, period, is_new));
+        let period = self.period;
+        let before = self.change_poll(|poll| poll.answered(asked, period, version));
         metrics.count(Counter::Poll { ok: true }, 1);
         if let Ok(now) = abi::now() {
             metrics::set(Gauge::RuntimeSuccess, now / 1_000_000_000);
@@ -95,7 +103,7 @@ impl Live {
     fn failed(&mut self, why: &str, metrics: &Metrics) {
         self.asked = None;
         let now = abi::now().unwrap_or_default();
-        let period = self.settings.period;
+        let period = self.period;
         let before = self.change_poll(|poll| poll.failed(now, period));
         metrics.count(Counter::Poll { ok: false }, 1);
         if before.is_none_or(|before| !before.failing) {
@@ -161,7 +169,8 @@ pub fn make_current(name: &str, configuration: u64) {
     report("mark the policy", abi::share(&current_key(name), &configuration.to_le_bytes(), 0));
 }
 
-/// Whether a configuration is the current one. One that was replaced goes on ticking as long as a stream that began under it lives.
+/// Whether a configuration is the current one. One that was replaced goes on ticking as long as a stream that began under it lives, and Envoy takes it up again, without
+/// configuring it anew, when the same policy comes back: so it goes on learning, and only asks and tells nothing meanwhile.
 pub fn is_current(name: &str, configuration: u64) -> bool {
     match abi::shared(&current_key(name)) {
         Ok(Some((current, _))) => current == configuration.to_le_bytes(),

@@ -44,6 +44,13 @@ impl Plugin {
         }
     }
 
+    /// Counts what rules in shadow would have done to a request that no counter is about.
+    pub fn count_shadow(&self, decision: &Decision, site: &Site) {
+        for counter in metrics::shadowed(decision, site) {
+            self.count(counter);
+        }
+    }
+
     /// Adds one.
     pub fn count(&self, counter: Counter) {
         self.metrics.count(counter, 1);

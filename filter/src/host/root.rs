@@ -69,7 +69,7 @@ impl RootContext for Root {
         self.document = document;
         self.metrics = Rc::new(Metrics::new());
         self.live = if self.kind.has_runtime_keys() { Live::new(&policy.runtime) } else { None };
-        match self.live.as_mut().and_then(Live::news) {
+        match self.live.as_mut().and_then(Live::inherited) {
             // Another configuration of this process has learned them: there is no moment without them.
             Some(overlay) => self.lay_over(&overlay),
             None => self.plugin = Some(Rc::new(Plugin::new(policy, Rc::clone(&self.metrics)))),
@@ -115,7 +115,7 @@ impl Root {
         // The document alone is valid, and an overlay cannot change that.
         let Ok((policy, report)) = Policy::parse_with(&self.document, overlay) else { return };
         if let Some(live) = &mut self.live {
-            live.settings(&policy.runtime);
+            live.set_period(policy.runtime.period);
         }
         self.report = report;
         self.plugin = Some(Rc::new(Plugin::new(policy, Rc::clone(&self.metrics))));
@@ -153,11 +153,15 @@ impl Root {
         }
     }
 
-    /// A number for what is told: the policy in force, and what was refused.
+    /// A number for what is told: the version, the policy in force, and which keys were applied and refused.
     fn state(&self) -> u64 {
         let mut hasher = SipHasher13::new();
         hasher.write_u64(self.configuration());
         hasher.write_u32(self.plugin.as_ref().map_or(0, |plugin| plugin.policy.fingerprint()));
+        hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
+        for path in &self.report.applied {
+            hasher.write(path.as_bytes());
+        }
         for error in &self.report.refused {
             hasher.write(error.path.as_bytes());
             hasher.write(error.message.as_bytes());

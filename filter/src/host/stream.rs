@@ -100,7 +100,8 @@ impl HttpContext for Stream {
         }
         if target != Target::Delivery {
             if !first.shadow.is_empty() {
-                self.note(&first);
+                plugin.count_shadow(&first, site);
+                self.tell(LogField::Shadow, &first.shadow_rules().join(","));
             }
             return Action::Continue;
         }
@@ -248,10 +249,7 @@ impl Stream {
 
     /// Hands to the access log what it may say.
     fn tell_log(&self, decision: &Decision) {
-        let tell = |field, value: &str| {
-            // A log without the field, or an nginx that has not declared it, is no reason to fail.
-            let _status = abi::set_property(self.kind.log_property(field), value.as_bytes());
-        };
+        let tell = |field, value: &str| self.tell(field, value);
         tell(LogField::Verdict, decision.verdict().as_str());
         if let Some(refusal) = &decision.refusal {
             tell(LogField::Rule, refusal.rule);
@@ -266,5 +264,10 @@ impl Stream {
         if let Some(verb) = decision.verb {
             tell(LogField::Type, verb);
         }
+    }
+
+    fn tell(&self, field: LogField, value: &str) {
+        // A log without the field, or an nginx that has not declared it, is no reason to fail.
+        let _status = abi::set_property(self.kind.log_property(field), value.as_bytes());
     }
 }

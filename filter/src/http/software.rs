@@ -1,8 +1,7 @@
 //! Which software sends a request, for the metrics: what `User-Agent` says, which anybody may write. No decision depends on it.
 
 /// The names that metrics may hold, in order: a label is never a stranger's text.
-const KNOWN: [&str; 47] = [
-    "activities.next",
+const KNOWN: [&str; 46] = [
     "akkoma",
     "betula",
     "bonfire",
@@ -28,7 +27,7 @@ const KNOWN: [&str; 47] = [
     "lemmy",
     "mastodon",
     "mbin",
-    "microblog.pub",
+    "microblog",
     "microdotblog",
     "misskey",
     "mitra",
@@ -61,7 +60,7 @@ const MAX_NAME_BYTES: usize = 18;
 pub fn of(user_agent: Option<&[u8]>) -> &'static str {
     let Some(user_agent) = user_agent.filter(|field| !field.is_empty()) else { return "none" };
     let read = user_agent.get(..MAX_READ_BYTES).unwrap_or(user_agent);
-    let words = read.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'.');
+    let words = read.split(|byte| !byte.is_ascii_alphanumeric());
     words.filter(|word| word.len() <= MAX_NAME_BYTES).find_map(known).unwrap_or("other")
 }
 
@@ -70,9 +69,9 @@ fn known(word: &[u8]) -> Option<&'static str> {
     let lower = buffer.get_mut(..word.len())?;
     lower.copy_from_slice(word);
     lower.make_ascii_lowercase();
-    // Iceshrimp.NET/1.0, PixelFedBot/1.0.
+    // PixelFedBot/1.0
     let lower: &[u8] = lower;
-    let stem = lower.strip_suffix(b".net").or(lower.strip_suffix(b"bot")).unwrap_or(lower);
+    let stem = lower.strip_suffix(b"bot").unwrap_or(lower);
     let at = KNOWN.binary_search_by(|name| name.as_bytes().cmp(stem)).ok()?;
     KNOWN.get(at).copied()
 }
@@ -85,7 +84,7 @@ mod tests {
     fn the_list_is_sorted_and_fit_for_labels() {
         assert!(KNOWN.is_sorted());
         assert_eq!(KNOWN.iter().map(|name| name.len()).max(), Some(MAX_NAME_BYTES));
-        assert!(KNOWN.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'.')));
+        assert!(KNOWN.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase())));
     }
 
     #[test]

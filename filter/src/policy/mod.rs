@@ -30,6 +30,12 @@ pub const MAX_POLICY_BYTES: usize = 4 * 1024 * 1024;
 /// The most hosts that may have rules of their own. What a host does not configure itself it shares with the others.
 pub const MAX_HOSTS: usize = 64;
 
+/// The longest name of such a host, in bytes: it becomes part of the name of a metric, and nginx traps at one of more than 245 bytes.
+pub const MAX_HOST_BYTES: usize = 128;
+
+/// The label in metrics of what is for all hosts that have no rules of their own; no host has this name.
+const DEFAULT_LABEL: &str = "default";
+
 /// One thing that is wrong with a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
@@ -116,7 +122,7 @@ impl Policy {
             return Err(compiler.errors);
         }
         let report = compiler.report();
-        let base = all.site((!hosts.is_empty()).then_some("default"));
+        let base = all.site((!hosts.is_empty()).then_some(DEFAULT_LABEL));
         Ok((Self { base, hosts, runtime, effective: Value::Object(effective) }, report))
     }
 
@@ -201,8 +207,12 @@ impl<'o> Compiler<'o> {
         };
         for (key, value) in hosts.iter() {
             let path = format!("$.hosts[{:?}]", key.chars().take(MAX_SHOWN_KEY).collect::<String>());
-            let Some(name) = host::name(key).filter(|name| name == key) else {
-                self.error(path, "expected the name of a host in lower case, without a port".to_owned());
+            let is_fit = |name: &String| name == key && name.len() <= MAX_HOST_BYTES && name != DEFAULT_LABEL;
+            let Some(name) = host::name(key).filter(is_fit) else {
+                let message = format!(
+                    "expected the name of a host in lower case, without a port, of at most {MAX_HOST_BYTES} bytes"
+                );
+                self.error(path, message);
                 continue;
             };
             if found.len() == MAX_HOSTS {
@@ -351,7 +361,7 @@ mod tests {
             (r#"{"hosts":[]}"#.to_owned(), "$.hosts: expected an object, found an array"),
             (
                 r#"{"hosts":{"A.example":{}}}"#.to_owned(),
-                "$.hosts[\"A.example\"]: expected the name of a host in lower case, without a port",
+                "$.hosts[\"A.example\"]: expected the name of a host in lower case, without a port, of at most 128 bytes",
             ),
             (r#"{"hosts":{"a.example":7}}"#.to_owned(), "$.hosts[\"a.example\"]: expected an object, found a number"),
             (

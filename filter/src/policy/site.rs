@@ -101,8 +101,14 @@ impl Compiled {
     pub(super) fn site(&self, label: Option<&str>) -> Site {
         let active = self.rules.iter().map(|(active, _)| Rc::clone(active)).filter(|active| active.mode != Mode::Off);
         let (guard, inbox) = active.partition(|active| active.rule.phase == Phase::Request);
-        Site { label: label.map(Rc::from), guard: Guard::new(guard), inbox: Inbox::new(inbox) }
+        Site { label: label.map(metric_label), guard: Guard::new(guard), inbox: Inbox::new(inbox) }
     }
+}
+
+/// A name as a label: that of an IPv6 address without its brackets and colons.
+fn metric_label(name: &str) -> Rc<str> {
+    let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    name.chars().map(|c| if fit(c) { c } else { '_' }).collect::<String>().into()
 }
 
 /// Reads what all rules have, and what is special to this one.

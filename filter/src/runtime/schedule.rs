@@ -18,14 +18,14 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const MAX_TICK: Duration = Duration::from_secs(1);
 
 /// How soon a worker looks again as long as nothing was ever learned.
-pub const FIRST_TICK: Duration = Duration::from_millis(250);
+pub const UNLEARNED_TICK: Duration = Duration::from_millis(250);
 
 /// What the workers of a process share about asking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Poll {
     /// Nobody asks before.
     pub next: u64,
-    /// How many different answers there were; 0 before the first.
+    /// Which answer is the current one, a number that its bytes give ([`super::snapshot::version`]); 0 before the first.
     pub version: u64,
     /// Whether the last question had no good answer.
     pub failing: bool,
@@ -70,13 +70,18 @@ impl Poll {
         if now < self.next && self.next <= ahead {
             return Turn::Wait;
         }
-        Turn::Ask(Self { next: ahead, ..self })
+        // Who asks may be gone before the answer comes.
+        Turn::Ask(Self { next: after(now, TIMEOUT), ..self })
     }
 
-    /// After a good answer to a question of `asked`; `is_new` when it differs from the one before.
-    pub fn answered(self, asked: u64, period: Duration, is_new: bool) -> Self {
-        let version = if is_new || self.version == 0 { self.version.saturating_add(1) } else { self.version };
+    /// After a good answer to a question of `asked`.
+    pub fn answered(self, asked: u64, period: Duration, version: u64) -> Self {
         Self { next: after(asked, period), version, failing: false }
+    }
+
+    /// Whether the answer is so old that nobody can have asked for a while: then it says nothing about now.
+    pub fn is_stale(self, now: u64, period: Duration) -> bool {
+        after(self.next, period.max(TIMEOUT).saturating_mul(2)) < now
     }
 
     /// After a failure at `now`.
@@ -107,12 +112,11 @@ mod tests {
         let now = 1_000 * SECOND;
         let Turn::Ask(asked) = Poll::default().turn(now, PERIOD) else { panic!() };
         assert_eq!(asked.turn(now + SECOND, PERIOD), Turn::Wait);
-        let answered = asked.answered(now, PERIOD, true);
-        assert_eq!((answered.next, answered.version), (now + 5 * SECOND, 1));
+        let answered = asked.answered(now, PERIOD, 7);
+        assert_eq!((answered.next, answered.version), (now + 5 * SECOND, 7));
         assert_eq!(answered.turn(now + 5 * SECOND - 1, PERIOD), Turn::Wait);
         assert!(matches!(answered.turn(now + 5 * SECOND, PERIOD), Turn::Ask(_)));
-        assert_eq!(answered.answered(now, PERIOD, false).version, 1);
-        assert_eq!(answered.answered(now, PERIOD, true).version, 2);
+        assert!(!answered.is_stale(now + 15 * SECOND, PERIOD) && answered.is_stale(now + 16 * SECOND, PERIOD));
     }
 
     #[test]

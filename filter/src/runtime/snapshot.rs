@@ -1,8 +1,10 @@
 //! What Envoy's admin interface says about runtime keys.
 
 use std::fmt;
+use std::hash::Hasher as _;
 
 use serde_json::{Map, Value};
+use siphasher::sip::SipHasher13;
 
 use crate::json::{self, Json, JsonError};
 use crate::policy::{Overlay, PREFIX};
@@ -53,6 +55,13 @@ pub fn read(response: &[u8]) -> Result<Overlay, SnapshotError> {
 pub fn canonical(overlay: &Overlay) -> Vec<u8> {
     let members: Map<String, Value> = overlay.iter().map(|(path, text)| (path.to_owned(), text.into())).collect();
     Value::Object(members).to_string().into_bytes()
+}
+
+/// A number for what [`canonical`] wrote, never 0.
+pub fn version(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(bytes);
+    hasher.finish().max(1)
 }
 
 /// Reads what [`canonical`] wrote; nothing when that is not what it is.

@@ -50,8 +50,8 @@ impl Style {
 pub fn decision(line: &str, style: Style) -> Option<String> {
     // Envoy logs `null` for what is not there, nginx an empty text.
     let text = |name| json::field(line, name).filter(|value| !value.is_empty()).map(|value| plain(&value, MAX_VALUE));
-    let verdict = text("sekisho.verdict");
-    if verdict.is_none() && text("route").as_deref() != Some("inbox") {
+    let (verdict, shadow) = (text("sekisho.verdict"), text("sekisho.shadow"));
+    if verdict.is_none() && shadow.is_none() && text("route").as_deref() != Some("inbox") {
         return None;
     }
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
@@ -76,7 +76,7 @@ pub fn decision(line: &str, style: Style) -> Option<String> {
     if let Some(reason) = text("sekisho.reason") {
         out.push_str(&format!("  {reason}"));
     }
-    if let Some(shadow) = text("sekisho.shadow") {
+    if let Some(shadow) = shadow {
         let shadow = format!("(shadow: {shadow})");
         out.push_str(&format!("  {}", style.paint(Colour::Dim, &shadow)));
     }

@@ -24,7 +24,7 @@ pub(super) fn until_it_ends(stack: &mut Stack, proxy: &Proxy, mut watch: Watch) 
     println!("\n{HEADER}");
     loop {
         for message in log.poll().iter().filter_map(|line| readable::message(line, style)) {
-            // Each worker thread says the same.
+            // What is wrong with a policy, every worker thread says.
             if said.as_ref() != Some(&message) {
                 println!("{message}");
                 said = Some(message);
