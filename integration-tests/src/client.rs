@@ -36,6 +36,42 @@ pub fn exchange(addr: SocketAddr, bytes: &[u8]) -> io::Result<Response> {
     response
 }
 
+/// A connection that is kept for the next request, as long as the other end keeps it.
+#[derive(Debug)]
+pub struct KeptAlive {
+    addr: SocketAddr,
+    stream: Option<TcpStream>,
+}
+
+impl KeptAlive {
+    /// One that is opened by the first request.
+    pub fn new(addr: SocketAddr) -> Self {
+        Self { addr, stream: None }
+    }
+
+    /// Whether the next request goes over the connection of the last one.
+    pub fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Sends `bytes` and reads one response.
+    ///
+    /// # Errors
+    /// When the connection fails, or no whole response comes.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<Response> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => connect(self.addr)?,
+        };
+        stream.write_all(bytes)?;
+        let response = read_response(&mut stream)?;
+        if response.field("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close")) {
+            self.stream = Some(stream);
+        }
+        Ok(response)
+    }
+}
+
 /// Reads one response from an open connection.
 ///
 /// # Errors

@@ -3,5 +3,11 @@
 pub mod cases;
 pub mod client;
 pub mod corpora;
+pub mod fake_admin;
 pub mod harness;
+pub mod load;
+pub mod metrics;
 pub mod replay;
+mod server;
+pub mod workers;
+pub mod xds;

@@ -6,6 +6,7 @@ use integration_tests::cases::{self, Case};
 use integration_tests::client::{ACTIVITY_JSON, delivery, exchange};
 use integration_tests::corpora;
 use integration_tests::harness::start;
+use integration_tests::metrics::Metrics;
 use integration_tests::replay::{Outcome, replay};
 use xtask::origin::Origin;
 use xtask::stack::Stack;
@@ -103,25 +104,12 @@ fn the_log_and_the_counters_tell_what_was_decided() {
         assert_eq!(line["sekisho.reason"].as_str(), dropped.then_some("to and cc name more than 0 recipients"));
     }
     assert!(lines.iter().all(|line| !line.contains("SECRET")), "{lines:#?}");
-    let scrape = b"GET /stats/prometheus HTTP/1.1\r\nHost: metrics\r\nConnection: close\r\n\r\n";
-    let stats = exchange(stack.metrics_addr(), scrape).unwrap().text();
-    for counter in [
-        r#"sekisho_decisions{rule="none",mode="enforce",verdict="accept"} 1"#,
-        r#"sekisho_decisions{rule="inbox.recipients",mode="enforce",verdict="drop"} 1"#,
-        r#"sekisho_decisions{rule="inbox.mentions",mode="shadow",verdict="drop"} 2"#,
+    let metrics = Metrics::read(&stack);
+    for (labels, count) in [
+        (["rule=none", "mode=enforce", "verdict=accept"], 1),
+        (["rule=inbox.recipients", "mode=enforce", "verdict=drop"], 1),
+        (["rule=inbox.mentions", "mode=shadow", "verdict=drop"], 2),
     ] {
-        let found: Vec<_> =
-            stats.lines().filter(|line| line.starts_with("sekisho_") && !line.ends_with(" 0")).collect();
-        assert!(stats.lines().any(|line| labels_equal(line, counter)), "{counter} in {found:#?}");
+        assert_eq!(metrics.sum("sekisho_decisions", &labels), Some(count), "{labels:?} in {}", metrics.shown());
     }
-}
-
-/// Whether two lines of Prometheus text are equal but for the order of their labels.
-fn labels_equal(one: &str, other: &str) -> bool {
-    let sorted = |line: &str| {
-        let mut parts: Vec<String> = line.split(['{', ',', '}']).map(str::to_owned).collect();
-        parts.sort_unstable();
-        parts
-    };
-    sorted(one) == sorted(other)
 }

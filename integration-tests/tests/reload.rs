@@ -1,92 +1,64 @@
 //! A new policy without a restart: nothing is lost, nothing passes unfiltered, and what is wrong changes nothing.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use integration_tests::client::{ACTIVITY_JSON, PATIENCE, connect, delivery, exchange, read_response};
-use integration_tests::harness::{FORGED, LIKE, assert_no_restart, start};
+use integration_tests::harness::{FORGED, LIKE, assert_no_restart, mentioning, set, start};
+use integration_tests::load::{Kind, Load, refused_by, usual};
 use xtask::http::Response;
 use xtask::process::wait_until;
 use xtask::stack::Stack;
+use xtask::workspace::native_binary;
 
 /// A policy under which posts that mention more than `max` people are rejected.
 fn at_most(max: usize) -> String {
     format!(r#"{{"inbox":{{"mentions":{{"max":{max},"action":"reject"}}}}}}"#)
 }
 
-/// The delivery of a note that mentions so many people.
-fn mentioning(people: usize) -> Vec<u8> {
-    let tags: Vec<String> =
-        (0..people).map(|n| format!(r#"{{"type":"Mention","href":"https://b.example/{n}"}}"#)).collect();
-    let note = format!(
-        r#"{{"type":"Create","id":"https://a.example/1","actor":"https://a.example/u",
-        "object":{{"type":"Note","id":"https://a.example/2","attributedTo":"https://a.example/u","tag":[{}]}}}}"#,
-        tags.join(",")
-    );
-    delivery("/inbox", ACTIVITY_JSON, note.as_bytes())
-}
-
 fn send(stack: &Stack, request: &[u8]) -> Response {
     exchange(stack.addr(), request).unwrap()
 }
 
-fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: sekisho.example\r\n\r\n").into_bytes()
-}
-
 /// Whether notes with `max` mentions pass and those with one more do not, on fresh connections and so on any worker.
 fn is_in_force(stack: &Stack, max: usize) -> bool {
-    (0..8).all(|_| send(stack, &mentioning(max)).status == 202 && send(stack, &mentioning(max + 1)).status == 403)
-}
-
-/// Sends one request after the other until told to end; how many, and what came that was not `status`.
-fn hammer(addr: SocketAddr, request: &[u8], status: u16, over: &AtomicBool, sent: &AtomicUsize) -> Vec<String> {
-    let mut wrong = Vec::new();
-    while !over.load(Ordering::Relaxed) {
-        match exchange(addr, request) {
-            Ok(response) if response.status == status => {}
-            Ok(response) => wrong.push(format!("{}: {}", response.status, response.text())),
-            Err(error) => wrong.push(error.to_string()),
-        }
-        sent.fetch_add(1, Ordering::Relaxed);
-    }
-    wrong
+    (0..16).all(|_| send(stack, &mentioning(max)).status == 202 && send(stack, &mentioning(max + 1)).status == 403)
 }
 
 #[test]
 fn policies_change_under_load_without_a_lost_or_unfiltered_request() {
-    let (_origin, stack) = start(|options| options.policy(at_most(50)));
-    let (over, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let load = [
-        (delivery("/inbox", ACTIVITY_JSON, LIKE), 202),
-        (delivery("/inbox", ACTIVITY_JSON, FORGED), 403),
-        (get("/notes/abc"), 200),
-        (get("/vite/app.js"), 200),
-    ];
-    let wrong: Vec<String> = thread::scope(|scope| {
-        let hammer = |(request, status): &(Vec<u8>, u16)| hammer(stack.addr(), request, *status, &over, &sent);
-        let threads: Vec<_> = load.iter().map(|one| scope.spawn(move || hammer(one))).collect();
-        for max in 1..=5 {
-            let before = sent.load(Ordering::Relaxed);
-            stack.publish(&at_most(max)).unwrap();
-            let in_force = wait_until(PATIENCE, || is_in_force(&stack, max));
-            // Some of every kind have met each policy.
-            let enough = wait_until(PATIENCE, || sent.load(Ordering::Relaxed) > before + 100);
-            if !in_force || !enough {
-                over.store(true, Ordering::Relaxed);
-            }
-            assert!(in_force && enough, "policy {max}: {:?}", stack.updates());
-        }
-        over.store(true, Ordering::Relaxed);
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-    });
-    println!("{} requests while the policy changed five times", sent.load(Ordering::Relaxed));
-    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), sent.load(Ordering::Relaxed));
+    let (_origin, stack) = start(|options| options.policy(at_most(50)).concurrency(4));
+    let load = Load::start(stack.addr(), usual());
+    for max in 1..=5 {
+        let before = load.sent();
+        stack.publish(&at_most(max)).unwrap();
+        assert!(wait_until(PATIENCE, || is_in_force(&stack, max)), "policy {max}: {:?}", stack.updates());
+        // Some of every kind have met each policy.
+        assert!(wait_until(PATIENCE, || load.sent() > before + 100));
+    }
+    load.finish();
     let updates = stack.updates().unwrap();
     assert_eq!((updates.accepted, updates.rejected, updates.unreadable), (6, 0, 0));
+    assert_no_restart(&stack);
+}
+
+#[test]
+fn runtime_keys_stay_in_force_from_the_first_request_of_a_new_policy() {
+    let (_origin, stack) = start(|options| options.policy(at_most(50)).concurrency(4));
+    set(&stack, &["sekisho.inbox.mentions.max=2"]);
+    assert!(wait_until(PATIENCE, || is_in_force(&stack, 2)));
+    let refused = || Kind::new(mentioning(3), |response| refused_by(response, "inbox.mentions"));
+    let load = Load::start(stack.addr(), vec![refused(), refused(), refused(), refused()]);
+    for max in 51..=55 {
+        let before = load.sent();
+        let updates = stack.updates().unwrap();
+        stack.publish(&at_most(max)).unwrap();
+        assert!(wait_until(PATIENCE, || stack.updates().is_some_and(|now| now.accepted > updates.accepted)));
+        assert!(wait_until(PATIENCE, || load.sent() > before + 200));
+    }
+    load.finish();
     assert_no_restart(&stack);
 }
 
@@ -153,4 +125,32 @@ fn what_is_wrong_changes_nothing() {
     stack.publish(&at_most(2)).unwrap();
     assert!(wait_until(PATIENCE, || is_in_force(&stack, 2)), "{:?}", stack.updates());
     assert_no_restart(&stack);
+}
+
+#[test]
+fn publish_puts_a_policy_in_force_or_says_what_is_wrong() {
+    let (_origin, stack) = start(|options| options.policy(at_most(3)));
+    fs::set_permissions(stack.filter_yaml(), Permissions::from_mode(0o640)).unwrap();
+    let publish = |policy: &str| {
+        let file = stack.dir().join("policy.json");
+        fs::write(&file, policy).unwrap();
+        Command::new(native_binary()).arg("publish").args([file, stack.filter_yaml()]).output().unwrap()
+    };
+    let output = publish(&at_most(2));
+    assert!(output.status.success(), "{output:?}");
+    assert!(wait_until(PATIENCE, || is_in_force(&stack, 2)), "{:?}", stack.updates());
+
+    let good = fs::read(stack.filter_yaml()).unwrap();
+    let output = publish(r#"{"inbox":{"mentions":{"max":-1}},"outbox":{}}"#);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    for error in ["$.inbox.mentions.max: expected a whole number", "$.outbox: unknown key"] {
+        assert!(errors.contains(error), "{error} in {errors}");
+    }
+    assert_eq!(fs::read(stack.filter_yaml()).unwrap(), good);
+    assert_eq!(fs::metadata(stack.filter_yaml()).unwrap().permissions().mode() & 0o777, 0o640);
+    let folder = stack.filter_yaml().with_file_name("");
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "nothing is left beside it");
+    assert!(is_in_force(&stack, 2));
+    assert_eq!(stack.updates().map(|updates| (updates.accepted, updates.rejected)), Some((2, 0)));
 }

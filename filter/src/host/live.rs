@@ -164,6 +164,23 @@ pub fn says_first(whom: &str, what: u64) -> bool {
     }
 }
 
+/// The values of runtime keys that were last in force under the plugin called `name`.
+pub fn good_values(name: &str) -> Overlay {
+    match abi::shared(&good_key(name)) {
+        Ok(Some((bytes, _))) => snapshot::from_canonical(&bytes),
+        _ => Overlay::EMPTY,
+    }
+}
+
+/// Keeps them, for when one is followed by a wrong one. All workers come to the same, so it does not matter who is last.
+pub fn keep_good_values(name: &str, values: &Overlay) {
+    report("keep the values of runtime keys", abi::share(&good_key(name), &snapshot::canonical(values), 0));
+}
+
+fn good_key(name: &str) -> String {
+    format!("{FORMAT}.good.{name}")
+}
+
 /// Marks a configuration as the current one of the plugin called `name`.
 pub fn make_current(name: &str, configuration: u64) {
     report("mark the policy", abi::share(&current_key(name), &configuration.to_le_bytes(), 0));

@@ -67,6 +67,7 @@ impl RootContext for Root {
             }
         };
         self.document = document;
+        self.name = if self.kind.has_runtime_keys() { self.kind.plugin_name() } else { String::new() };
         self.metrics = Rc::new(Metrics::new());
         self.live = if self.kind.has_runtime_keys() { Live::new(&policy.runtime) } else { None };
         match self.live.as_mut().and_then(Live::inherited) {
@@ -75,7 +76,6 @@ impl RootContext for Root {
             None => self.plugin = Some(Rc::new(Plugin::new(policy, Rc::clone(&self.metrics)))),
         }
         if self.kind.has_runtime_keys() {
-            self.name = self.kind.plugin_name();
             set_tick_period(FIRST_TICK);
         } else {
             self.tell();
@@ -113,7 +113,19 @@ impl Root {
 
     fn lay_over(&mut self, overlay: &Overlay) {
         // The document alone is valid, and an overlay cannot change that.
-        let Ok((policy, report)) = Policy::parse_with(&self.document, overlay) else { return };
+        let Ok((mut policy, mut report)) = Policy::parse_with(&self.document, overlay) else { return };
+        let good = live::good_values(&self.name);
+        let mended = overlay.mended(&report, &good);
+        if let Some(mended) = &mended
+            && let Ok((with_last, last)) = Policy::parse_with(&self.document, mended)
+        {
+            policy = with_last;
+            report.applied = last.applied;
+        }
+        let values = mended.as_ref().unwrap_or(overlay).only(&report.applied);
+        if values != good && live::is_current(&self.name, self.configuration()) {
+            live::keep_good_values(&self.name, &values);
+        }
         if let Some(live) = &mut self.live {
             live.set_period(policy.runtime.period);
         }
@@ -132,6 +144,7 @@ impl Root {
         let (applied, refused) = (self.report.applied.len(), self.report.refused.len());
         metrics::set(Gauge::RuntimeApplied, u64::try_from(applied).unwrap_or(u64::MAX));
         metrics::set(Gauge::RuntimeRefused, u64::try_from(refused).unwrap_or(u64::MAX));
+        self.tell_refusals();
         if self.kind.has_runtime_keys() && !live::says_first(&self.name, self.state()) {
             return;
         }
@@ -144,29 +157,30 @@ impl Root {
             _ => format!("; runtime keys in force: {applied}: {}", shown(&self.report.applied)),
         };
         abi::log(Level::Info, &format!("sekisho {version} in {host}: policy loaded: {summary}{keys}"));
-        if refused > 0 {
-            self.metrics.count(Counter::RefusedValues, u32::try_from(refused).unwrap_or(u32::MAX));
-            abi::log(
-                Level::Error,
-                &format!("sekisho: runtime keys refused: {refused}: {}", shown(&self.report.refused)),
-            );
+    }
+
+    /// Tells what was refused, once for as long as it is the same.
+    fn tell_refusals(&self) {
+        let refused = &self.report.refused;
+        let what = hash(refused.iter().flat_map(|error| [error.path.as_bytes(), error.message.as_bytes()]));
+        if !self.kind.has_runtime_keys() || !live::says_first(&format!("{}.refused", self.name), what) {
+            return;
+        }
+        if !refused.is_empty() {
+            let count = refused.len();
+            self.metrics.count(Counter::RefusedValues, u32::try_from(count).unwrap_or(u32::MAX));
+            abi::log(Level::Error, &format!("sekisho: runtime keys refused: {count}: {}", shown(refused)));
         }
     }
 
-    /// A number for what is told: the version, the policy in force, and which keys were applied and refused.
+    /// A number for what is told: the version, the policy in force, and which keys are.
     fn state(&self) -> u64 {
-        let mut hasher = SipHasher13::new();
-        hasher.write_u64(self.configuration());
-        hasher.write_u32(self.plugin.as_ref().map_or(0, |plugin| plugin.policy.fingerprint()));
-        hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
-        for path in &self.report.applied {
-            hasher.write(path.as_bytes());
-        }
-        for error in &self.report.refused {
-            hasher.write(error.path.as_bytes());
-            hasher.write(error.message.as_bytes());
-        }
-        hasher.finish()
+        let numbers =
+            [self.configuration(), self.plugin.as_ref().map_or(0, |plugin| plugin.policy.fingerprint().into())];
+        let numbers = numbers.map(u64::to_le_bytes);
+        let version = env!("CARGO_PKG_VERSION").as_bytes();
+        let parts = numbers.iter().map(|number| &number[..]).chain([version]);
+        hash(parts.chain(self.report.applied.iter().map(String::as_bytes)))
     }
 
     fn configuration(&self) -> u64 {
@@ -176,8 +190,15 @@ impl Root {
 
 /// A number for a policy as it was configured.
 fn configuration(document: &[u8]) -> u64 {
+    hash([document])
+}
+
+fn hash<'b>(parts: impl IntoIterator<Item = &'b [u8]>) -> u64 {
     let mut hasher = SipHasher13::new();
-    hasher.write(document);
+    for part in parts {
+        hasher.write(part);
+        hasher.write(b"\0");
+    }
     hasher.finish()
 }
 

@@ -41,6 +41,22 @@ impl Overlay {
         self.0.is_empty()
     }
 
+    /// Only the values of these paths.
+    pub fn only(&self, paths: &[String]) -> Self {
+        paths.iter().filter_map(|path| Some((path.clone(), self.get(path)?.to_owned()))).collect()
+    }
+
+    /// This overlay with the last good values in the place of those that a report refuses; none where there are none.
+    pub fn mended(&self, report: &OverlayReport, good: &Self) -> Option<Self> {
+        let is_refused = |path: &str| {
+            let key = refusal_path(path);
+            report.refused.iter().any(|refused| refused.path == key)
+        };
+        let last: Vec<(&str, &str)> =
+            good.iter().filter(|(path, _)| self.get(path).is_some() && is_refused(path)).collect();
+        (!last.is_empty()).then(|| self.iter().chain(last).collect())
+    }
+
     /// A report that refuses everything.
     pub(super) fn refused(&self, why: &str) -> OverlayReport {
         let refused = self.iter().map(|(path, _)| refusal(path, why.to_owned())).collect();
@@ -59,13 +75,17 @@ impl<P: Into<String>, T: Into<String>> FromIterator<(P, T)> for Overlay {
 pub struct OverlayReport {
     /// The paths whose value is in force.
     pub applied: Vec<String>,
-    /// What was refused, and why. The field then has the value that it would have without this key.
+    /// What was refused, and why. The field has the value that it would have without this key.
     pub refused: Vec<PolicyError>,
 }
 
 /// The refusal of one key.
 pub(super) fn refusal(path: &str, message: String) -> PolicyError {
-    PolicyError { path: format!("{PREFIX}{}", printable_key(path)), message }
+    PolicyError { path: refusal_path(path), message }
+}
+
+fn refusal_path(path: &str) -> String {
+    format!("{PREFIX}{}", printable_key(path))
 }
 
 /// What a text means depends on the field that it is for.
@@ -197,6 +217,21 @@ mod tests {
         assert_eq!(policy.effective()["inbox"]["mentions"]["max"], 9);
         assert_eq!(policy.effective()["inbox"]["mentions"]["mode"], "off");
         assert_eq!(policy.effective()["inbox"]["recipients"]["max"], 50);
+    }
+
+    #[test]
+    fn the_last_good_value_takes_the_place_of_a_wrong_one() {
+        let good: Overlay = [("inbox.mentions.max", "5"), ("inbox.recipients.max", "7")].into_iter().collect();
+        let now: Overlay = [("inbox.mentions.max", "many"), ("inbox.keywords.mode", "on")].into_iter().collect();
+        let (_, report) = Policy::parse_with(b"{}", &now).unwrap();
+        let mended = now.mended(&report, &good).unwrap();
+        let (policy, report) = Policy::parse_with(b"{}", &mended).unwrap();
+        assert_eq!(policy.effective()["inbox"]["mentions"]["max"], 5);
+        // What was taken back is the policy's again.
+        assert_eq!(policy.effective()["inbox"]["recipients"]["max"], 50);
+        assert_eq!(report.applied, ["inbox.mentions.max"]);
+        assert_eq!(mended.only(&report.applied), [("inbox.mentions.max", "5")].into_iter().collect());
+        assert_eq!(now.mended(&report, &Overlay::EMPTY), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod request;
 use std::collections::VecDeque;
 use std::io::{self, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -36,6 +36,8 @@ pub struct Origin {
 #[derive(Debug)]
 struct Shared {
     stopping: AtomicBool,
+    /// What every POST is answered with; 0 for what its path says.
+    post_status: AtomicU16,
     /// Nothing is kept by one that was spawned quiet.
     recorded: Option<Mutex<Recorded>>,
 }
@@ -60,7 +62,7 @@ impl Origin {
     fn start(bind: SocketAddr, recorded: Option<Mutex<Recorded>>) -> Result<Self> {
         let listener = TcpListener::bind(bind).context(|| format!("origin on {bind}"))?;
         let addr = listener.local_addr().context(|| format!("origin on {bind}"))?;
-        let shared = Arc::new(Shared { stopping: AtomicBool::new(false), recorded });
+        let shared = Arc::new(Shared { stopping: AtomicBool::new(false), post_status: AtomicU16::new(0), recorded });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || accept(&listener, &accepting));
         Ok(Self { addr, shared })
@@ -69,6 +71,11 @@ impl Origin {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Answers every POST with this status from now on, as a server that refuses to authenticate its sender.
+    pub fn answer_posts_with(&self, status: u16) {
+        self.shared.post_status.store(status, Ordering::Release);
     }
 
     /// A copy of the recorded requests, in the order in which they were completed.
@@ -152,7 +159,10 @@ fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
             return answer::echo(&request, &mut reader, &mut writer);
         }
         let close = request.wants_close();
-        let answer = answer::to(&request);
+        let answer = match shared.post_status.load(Ordering::Acquire) {
+            status @ 1.. if request.method() == b"POST" => answer::with_status(status),
+            _ => answer::to(&request),
+        };
         // Recorded before it is answered: who has the answer finds the record.
         shared.record(request);
         writer.write_all(&answer)?;

@@ -38,6 +38,11 @@ pub(super) fn to(request: &Request) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\n{fields}{length}\r\n{body}").into_bytes()
 }
 
+/// A response that says nothing but its status.
+pub(super) fn with_status(status: u16) -> Vec<u8> {
+    format!("HTTP/1.1 {status} -\r\nContent-Length: 0\r\n\r\n").into_bytes()
+}
+
 /// Switches protocols and sends back what comes, byte for byte, without the frames of RFC 6455: enough to see
 /// that a proxy lets a tunnel through, not enough for a browser.
 pub(super) fn echo(request: &Request, reader: &mut impl Read, writer: &mut impl Write) -> io::Result<()> {

@@ -72,6 +72,12 @@ impl Options {
         self
     }
 
+    /// The same with so many worker threads.
+    pub fn concurrency(mut self, threads: u32) -> Self {
+        self.concurrency = Some(threads);
+        self
+    }
+
     /// The same with a replacement in the rendered files.
     pub fn edit(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.edits.push((from.into(), to.into()));
