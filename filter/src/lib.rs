@@ -12,6 +12,9 @@ pub mod http;
 pub mod inbox;
 pub mod incident;
 pub mod json;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod media;
+pub mod media_settings;
 pub mod metrics;
 pub mod policy;
 pub mod registry;

@@ -2,6 +2,8 @@
 
 mod check;
 mod generate;
+mod media;
+mod media_worker;
 mod publish;
 mod replay;
 mod source;
@@ -50,6 +52,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Some("replay") => replay::run(args),
         Some("schema") => no_more(args).and_then(|()| print(&format!("{:#}\n", schema::json_schema()))),
         Some("generate") => generate::run(args),
+        Some("media") => media::run(args),
+        Some("media-worker") => media_worker::run(args),
         Some("version" | "--version" | "-V") => print(&format!("sekisho {}\n", env!("CARGO_PKG_VERSION"))),
         Some("help" | "--help" | "-h") => print(&format!("{USAGE}\n")),
         Some("") => Err(Failure::Usage("no command".to_owned())),

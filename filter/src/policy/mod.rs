@@ -14,12 +14,13 @@ use serde_json::{Map, Value};
 use siphasher::sip::SipHasher13;
 
 pub use overlay::{Kind, Overlay, OverlayReport, PREFIX};
-pub use reader::{Choice, Field, Reader};
+pub use reader::{Choice, Field, REDACTED, Reader};
 pub use site::Site;
 
 use crate::decision::{Action, Mode};
 use crate::http::host;
 use crate::json::{self, Json};
+use crate::media_settings;
 use crate::registry::RULE_SECTIONS;
 use crate::runtime::Settings;
 use layers::Source;
@@ -58,6 +59,8 @@ pub struct Policy {
     hosts: BTreeMap<String, Site>,
     /// How the filter reads runtime keys.
     pub runtime: Settings,
+    /// What the media service does; the filter only checks it.
+    pub media: media_settings::Settings,
     effective: Value,
 }
 
@@ -101,13 +104,15 @@ impl Policy {
             return Err(root_error(format!("expected an object, found {}", document.kind())));
         };
         let mut compiler = Compiler::new(overlay);
-        let sections: Vec<&str> = RULE_SECTIONS.iter().copied().chain(["hosts", "runtime"]).collect();
+        let sections: Vec<&str> = RULE_SECTIONS.iter().copied().chain(["hosts", "media", "runtime"]).collect();
         compiler.errors.extend(unknown_keys("$", document, &sections));
         let base = Source { root: Some(root), path: "$".to_owned(), runtime: String::new() };
         let all = compiler.site(std::slice::from_ref(&base), None);
         let mut effective = all.effective();
         let (runtime, fields) = compiler.group("runtime", std::slice::from_ref(&base), Settings::read);
         effective.insert("runtime".to_owned(), fields);
+        let (media, fields) = compiler.group("media", std::slice::from_ref(&base), media_settings::Settings::read);
+        effective.insert("media".to_owned(), fields);
 
         let mut hosts = BTreeMap::new();
         let mut hosts_effective = Map::new();
@@ -123,7 +128,7 @@ impl Policy {
         }
         let report = compiler.report();
         let base = all.site((!hosts.is_empty()).then_some(DEFAULT_LABEL));
-        Ok((Self { base, hosts, runtime, effective: Value::Object(effective) }, report))
+        Ok((Self { base, hosts, runtime, media, effective: Value::Object(effective) }, report))
     }
 
     /// The rules for a host, by its name in the form of [`host::name`]; those for all others when it has none of its own.
@@ -316,7 +321,7 @@ mod tests {
                 "nothing":{}},"outbox":{}}"#
             ),
             [
-                "$.outbox: unknown key; known are closing, inbox, hosts, runtime",
+                "$.outbox: unknown key; known are closing, inbox, hosts, media, runtime",
                 "$.inbox.nothing: unknown key; known are content_type, content_encoding, size, json, type, shape, ld, \
                  collection, origin, owner, announce, accept, move, relay, reaction, mentions, recipients, keywords",
                 "$.inbox.origin.allowed_ports[1]: expected a whole number from 1 to 65535",
@@ -336,7 +341,7 @@ mod tests {
             ("{", "$: EOF while parsing an object at line 1 column 1"),
             ("{\"inbox\":{},\"inbox\":{}}", "$: a key occurs twice in the object that ends at line 1 column 23"),
             ("{\"inbox\":7}", "$.inbox: expected an object, found a number"),
-            ("{\"in\\nbox\":{}}", "$.[\"in\\nbox\"]: unknown key; known are closing, inbox, hosts, runtime"),
+            ("{\"in\\nbox\":{}}", "$.[\"in\\nbox\"]: unknown key; known are closing, inbox, hosts, media, runtime"),
             (
                 "{\"inbox\":{\"mentions\":{\"max\":-1}}}",
                 "$.inbox.mentions.max: expected a whole number from 0 to 10000",

@@ -42,6 +42,9 @@ pub trait Choice: Copy + PartialEq + 'static {
     }
 }
 
+/// What is printed of a secret. It is shorter than any secret may be: a policy that holds it is refused, where it would be known to everybody.
+pub const REDACTED: &str = "<redacted>";
+
 /// Reads the fields of one object and collects every error.
 #[derive(Debug)]
 pub struct Reader<'d> {
@@ -120,14 +123,42 @@ impl<'d> Reader<'d> {
 
     /// The same, but no runtime key can change it.
     pub fn fixed_text(&mut self, key: &'static str, max_bytes: usize, default: &str, doc: &'static str) -> String {
+        self.fixed(|reader| reader.text(key, max_bytes, default, doc))
+    }
+
+    /// Reads fields that no runtime key can change.
+    pub fn fixed<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let overlay = std::mem::replace(&mut self.overlay, const { &Overlay::EMPTY });
-        let text = self.text(key, max_bytes, default, doc);
+        let first = self.outcome.fields.len();
+        let value = read(self);
         self.overlay = overlay;
-        if let Some(field) = self.outcome.fields.last_mut() {
-            field.live = false;
+        let fields = self.outcome.fields.iter_mut().skip(first);
+        let keys: Vec<&str> = fields
+            .map(|field| {
+                field.live = false;
+                field.key
+            })
+            .collect();
+        for key in keys {
+            self.refuse_live(key, "can be changed in the policy only");
         }
-        self.refuse_live(key, "can be changed in the policy only");
-        text
+        value
+    }
+
+    /// A text that nobody is shown: empty, or of a length in bytes within a range. What is printed of it is [`REDACTED`].
+    pub fn secret(&mut self, key: &'static str, bytes: RangeInclusive<usize>, doc: &'static str) -> String {
+        let read = |json: &Json<'_>| {
+            let text = json.as_str().ok_or_else(|| format!("expected a string, found {}", json.kind()))?;
+            let fits = text.is_empty() || bytes.contains(&text.len());
+            fits.then(|| text.to_owned())
+                .ok_or_else(|| format!("expected {} to {} bytes, or none", bytes.start(), bytes.end()))
+        };
+        let schema = json!({"type": "string", "maxLength": bytes.end()});
+        let secret = self.field(key, Kind::Text, schema, String::new(), doc, read);
+        if let Some(field) = self.outcome.fields.last_mut().filter(|_| !secret.is_empty()) {
+            field.value = json!(REDACTED);
+        }
+        secret
     }
 
     /// A list of at most `max_items` distinct strings of 1 to `max_bytes` bytes, each of which `accept` takes or names the fault of.
@@ -279,7 +310,8 @@ impl<'d> Reader<'d> {
         }
     }
 
-    fn error(&mut self, key: &str, message: String) {
+    /// Reports that a field which could be read cannot be used: the policy is refused.
+    pub fn error(&mut self, key: &str, message: String) {
         let path = self.layers.first().map_or("$", |layer| layer.path.as_str());
         self.outcome.errors.push(PolicyError { path: format!("{path}.{key}"), message });
     }

@@ -9,6 +9,7 @@ use super::reader::{Field, Reader};
 use super::site::read_rule;
 use super::{Choice, MAX_HOSTS, Overlay, PREFIX};
 use crate::incident::Incident;
+use crate::media_settings;
 use crate::registry::{RULE_SECTIONS, RULES, Rule};
 use crate::runtime;
 
@@ -26,6 +27,7 @@ pub fn json_schema() -> Value {
             "type": "object", "maxProperties": MAX_HOSTS, "additionalProperties": {"$ref": "#/$defs/host"},
         }),
     );
+    members.insert("media".to_owned(), object(Some(media_settings::SUMMARY), fields_schema(media_fields())));
     members.insert("runtime".to_owned(), object(Some(runtime::SUMMARY), fields_schema(runtime_fields())));
     let mut schema = object(Some("The policy of Sekisho"), members);
     if let Value::Object(members) = &mut schema {
@@ -76,6 +78,10 @@ fn fields(rule: &'static Rule) -> Vec<Field> {
 
 fn runtime_fields() -> Vec<Field> {
     declared(|reader| drop(runtime::Settings::read(reader)))
+}
+
+fn media_fields() -> Vec<Field> {
+    declared(|reader| drop(media_settings::Settings::read(reader)))
 }
 
 fn declared(read: impl FnOnce(&mut Reader<'_>)) -> Vec<Field> {

@@ -1,0 +1,67 @@
+//! `sekisho media`
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sekisho::media::server;
+use sekisho::media::service::Service;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, print, read_policy};
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let mut config = None;
+    let mut listen = None;
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| Failure::Usage(format!("{} needs a value", arg.display())));
+        match arg.to_str() {
+            Some("--config") => config = Some(PathBuf::from(value()?)),
+            Some("--listen") => {
+                let text = value()?.to_string_lossy().into_owned();
+                let addr =
+                    text.parse().map_err(|_| Failure::Usage(format!("--listen: {text} is no address and port")))?;
+                listen = Some(addr);
+            }
+            _ => return Err(Failure::Usage(format!("unexpected argument {}", arg.display()))),
+        }
+    }
+    let config = config.ok_or_else(|| Failure::Usage("media needs --config POLICY".to_owned()))?;
+    let mut settings = read_policy(&config, &[])?.media.clone();
+    settings.listen = listen.unwrap_or(settings.listen);
+    let failed = |error| Failure::Io(PathBuf::from("media"), error);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+            let address = settings.listen;
+            Failure::Io(PathBuf::from(address.to_string()), error)
+        })?;
+        let address = listener.local_addr().map_err(failed)?;
+        let service = Service::start(settings, seed().map_err(failed)?).await;
+        let service = Arc::new(service.map_err(|error| failed(io::Error::other(error.to_string())))?);
+        eprintln!("sekisho media: workers confined: {}", service.confinement());
+        print(&format!("sekisho media: listening on http://{address}/\n"))?;
+        server::serve(listener, service, end()).await.map_err(failed)
+    })
+}
+
+/// When somebody asks for the end.
+async fn end() {
+    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn seed() -> io::Result<[u8; 16]> {
+    let mut seed = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    Ok(seed)
+}
