@@ -6,6 +6,7 @@ pub mod corpora;
 pub mod fake_admin;
 pub mod harness;
 pub mod load;
+pub mod media;
 pub mod metrics;
 pub mod replay;
 mod server;

@@ -43,12 +43,13 @@ fn the_printed_lines_behave_as_printed() {
         .collect();
     let down = xtask(STATE, &["down"]);
 
-    assert_eq!(answers.len(), 2, "{printed}");
+    assert_eq!(answers.len(), 3, "{printed}");
     assert!(
         answers[0].contains("accepted by the demo origin") && answers[0].trim_end().ends_with("202"),
         "{answers:?}"
     );
     assert!(answers[1].contains(r#""rule":"inbox.owner""#) && answers[1].trim_end().ends_with("403"), "{answers:?}");
+    assert_eq!(answers[2].trim_end(), "image/webp 200", "{answers:?} {printed}");
     assert!(!again.status.success() && text(&again).contains("running already"), "{}", text(&again));
     assert!(down.status.success(), "{}", text(&down));
     assert!(std::net::TcpStream::connect(&listen).is_err(), "it still listens after `down`");

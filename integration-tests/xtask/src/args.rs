@@ -23,7 +23,7 @@ pub struct Up {
     pub policy: PathBuf,
     /// Which host of the filter.
     pub proxy: ProxyKind,
-    /// The port of the media service, for the release that has it.
+    /// The port of the media service; any if not given.
     pub media_port: Option<u16>,
     /// Return once it runs.
     pub detach: bool,

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use crate::compile::Native;
 use crate::error::{Context, Error, Result};
 use crate::workspace::{cargo, target_dir};
 use crate::{compile, envoy, process};
@@ -13,9 +14,12 @@ use crate::{compile, envoy, process};
 /// Runs all checks, goes on after a failure, and ends with one line that sums them up.
 pub fn run() -> Result<()> {
     let mut tally = Tally::default();
-    let prepared = compile::ensure_wasm_target().and_then(|()| envoy::find_or_install());
-    match prepared {
-        Ok(envoy) => all(&mut tally, envoy.as_os_str())?,
+    let prepared = || {
+        compile::ensure_wasm_target()?;
+        Ok::<_, Error>((envoy::find_or_install()?, Native::find()?))
+    };
+    match prepared() {
+        Ok((envoy, native)) => all(&mut tally, envoy.as_os_str(), &native)?,
         Err(error) => {
             eprintln!("{error}");
             tally.failed += 1;
@@ -28,14 +32,14 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-fn all(tally: &mut Tally, envoy: &OsStr) -> Result<()> {
+fn all(tally: &mut Tally, envoy: &OsStr, native: &Native) -> Result<()> {
     // Folders that the failing tests of the last run kept.
     let _ = fs::remove_dir_all(target_dir().join("e2e"));
     let wasm = compile::WASM_TARGET;
     tally.check("format", cargo().args(["fmt", "--all", "--check"]));
     tally.check(
         "lints, native",
-        cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        native.cargo("clippy").args(["--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     );
     tally.check(
         "lints, wasm",
@@ -44,7 +48,7 @@ fn all(tally: &mut Tally, envoy: &OsStr) -> Result<()> {
     for package in ["sekisho", "noop"] {
         tally.check(&format!("build, {package}.wasm"), &mut compile::module_command(package));
     }
-    tally.check("build, native", &mut compile::native_command());
+    tally.check("build, native", &mut native.binary());
     if process::succeeds(cargo().args(["deny", "--version"])) {
         tally.check("dependencies", cargo().args(["deny", "check"]));
     } else {
@@ -52,8 +56,8 @@ fn all(tally: &mut Tally, envoy: &OsStr) -> Result<()> {
         tally.skipped += 1;
     }
     // With the output of tests that pass: the tables of the corpora, and the reasons of what is skipped.
-    let shown = ["test", "--workspace", "--no-fail-fast", "--", "--show-output"];
-    tally.tests(cargo().args(shown).env("ENVOY", envoy))
+    let shown = ["--workspace", "--no-fail-fast", "--", "--show-output"];
+    tally.tests(native.cargo("test").args(shown).env("ENVOY", envoy))
 }
 
 /// Checks and single tests, counted alike.

@@ -1,10 +1,12 @@
 //! Build what the stack runs.
 
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::envoy::on_path;
+use crate::cmake;
 use crate::error::{Error, Result};
 use crate::process;
+use crate::pypi::on_path;
 use crate::workspace::{cargo, root};
 
 /// The target of the module.
@@ -31,7 +33,7 @@ pub fn build_module(package: &str) -> Result<()> {
 
 /// Builds the release native `sekisho`.
 pub fn build_native() -> Result<()> {
-    process::run(&mut native_command())
+    process::run(&mut Native::find()?.binary())
 }
 
 /// The command of `build_module`.
@@ -41,11 +43,53 @@ pub fn module_command(package: &str) -> Command {
     command
 }
 
-/// The command of `build_native`.
-pub fn native_command() -> Command {
-    let mut command = cargo();
-    command.args(["build", "--quiet", "--release", "-p", "sekisho", "--bin", "sekisho"]);
-    command
+/// How this machine builds native code: the C and assembler of the media service's decoders want CMake and nasm.
+#[derive(Clone, Debug)]
+pub struct Native {
+    /// Whether the decoders have their assembler.
+    nasm: bool,
+    /// The CMake that PATH does not have.
+    cmake: Option<PathBuf>,
+}
+
+impl Native {
+    /// Looks for nasm, without which decoders are slower, and for CMake, which is fetched where it is missing.
+    pub fn find() -> Result<Self> {
+        let nasm = on_path("nasm").is_some();
+        if !nasm {
+            println!("nasm is not on PATH: JPEG and AVIF are decoded without their assembler, and more slowly.");
+        }
+        Ok(Self { nasm, cmake: cmake::find_or_install()? })
+    }
+
+    /// A command of cargo. All of them are given the same features, or each would build everything anew.
+    pub fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = cargo();
+        command.arg(subcommand);
+        if self.nasm {
+            command.args(["--features", "sekisho/nasm"]);
+        }
+        if let Some(cmake) = &self.cmake {
+            command.env("CMAKE", cmake);
+        }
+        command
+    }
+
+    /// The same in release. Decoders are C, and fast whatever Rust's linker does: without LTO it is built in a fraction of the time. The
+    /// module keeps its LTO, by `Cargo.toml`.
+    pub fn release(&self, subcommand: &str) -> Command {
+        let mut command = self.cargo(subcommand);
+        command.args(["--release", "--config", "profile.release.lto=\"off\""]);
+        command.args(["--config", "profile.release.codegen-units=16"]);
+        command
+    }
+
+    /// The command that builds the native `sekisho`.
+    pub fn binary(&self) -> Command {
+        let mut command = self.release("build");
+        command.args(["--quiet", "-p", "sekisho", "--bin", "sekisho"]);
+        command
+    }
 }
 
 fn has_wasm_target() -> bool {

@@ -18,6 +18,8 @@ pub struct Values<'a> {
     pub metrics: SocketAddr,
     /// `HOST:PORT` of the server behind it.
     pub upstream: &'a str,
+    /// `HOST:PORT` of the media service (Envoy).
+    pub media: &'a str,
     /// The wasm module.
     pub module: &'a Path,
     /// The plugin configuration.
@@ -35,6 +37,7 @@ pub struct Values<'a> {
 /// The configuration of Envoy; the filter and its policy are in a file of their own.
 pub fn envoy(values: &Values<'_>) -> Result<String> {
     let (host, port) = split_host_port(values.upstream)?;
+    let (media_host, media_port) = split_host_port(values.media)?;
     let Some(watched) = values.filter.parent() else {
         return Err(Error::new(format!("{} is in no folder", values.filter.display())));
     };
@@ -53,6 +56,8 @@ pub fn envoy(values: &Values<'_>) -> Result<String> {
             ("metrics.port", values.metrics.port().to_string()),
             ("upstream.address", quoted(host)),
             ("upstream.port", port.to_string()),
+            ("media.address", quoted(media_host)),
+            ("media.port", media_port.to_string()),
         ],
     )
 }
@@ -118,6 +123,7 @@ mod tests {
             listen: SocketAddr::from(([127, 0, 0, 1], 1234)),
             metrics: SocketAddr::from(([127, 0, 0, 1], 2345)),
             upstream: "social.test:4321",
+            media: "media.test:5432",
             module: Path::new("/m.wasm"),
             policy: "{\n\"policy\": 1}",
             filter: Path::new("/watched/filter.yaml"),
@@ -132,6 +138,8 @@ mod tests {
             "port_value: 2345\n",
             "port_value: 4321\n",
             "address: \"social.test\"\n",
+            "port_value: 5432\n",
+            "address: \"media.test\"\n",
             "path: \"/watched/filter.yaml\"\n",
             "path: \"/watched\"\n",
             "{symlink_root: \"/runtime\"}",

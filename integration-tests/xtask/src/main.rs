@@ -16,13 +16,14 @@ cargo xtask COMMAND
               --metrics HOST:PORT      where Prometheus reads (default: 127.0.0.1:9902, or any port if that is taken)
               --policy FILE            the policy (default: envoy/policy.json); what is saved there is published at once
               --proxy envoy|nginx      the host of the filter (default: envoy; nginx: $NGINX)
-              --media-port N           the port of the media service (a later release)
+              --media-port N           the port of the media service (default: any that is free)
               --detach                 return once it is ready
   down      stop what `up` started
   test      everything CI runs; the last line sums it up
   bench     the benchmarks, printed as ratios
   render    Envoy's configuration with the shipped paths, for an image; --upstream, --listen, --metrics and --policy as above
               --output DIR             write envoy.yaml and filter.yaml there (default: print both)
+              --media HOST:PORT        the media service (default: 127.0.0.1:3001)
   generate  write the files that are generated from the code
   help      this text
 

@@ -21,6 +21,7 @@ use crate::admin::{Admin, MAX_SOCKET_PATH};
 use crate::config::{self, Values};
 use crate::error::{Context, Error, Result};
 use crate::follow::Follower;
+use crate::media::Media;
 use crate::process;
 use crate::supervised::Supervised;
 use crate::workspace::target_dir;
@@ -39,7 +40,11 @@ pub struct Stack {
     /// What nginx does not have.
     filter: Option<FilterFile>,
     process: Process,
+    media: Option<Media>,
 }
+
+/// Where nobody listens (RFC 863 is long gone): the media service of a stack without one.
+const NO_MEDIA: &str = "127.0.0.1:9";
 
 #[derive(Debug)]
 enum Process {
@@ -59,17 +64,33 @@ impl Stack {
             None => fresh_dir(),
         };
         fs::create_dir_all(&dir).context(|| format!("creating {}", dir.display()))?;
+        let media = options.media.as_ref().map(|media| Media::start(media, &dir, options.lifetime)).transpose()?;
+        match Self::start_proxy(options, dir, media.as_ref().map(Media::addr)) {
+            Ok(mut stack) => {
+                stack.media = media;
+                Ok(stack)
+            }
+            Err(error) => {
+                media.into_iter().for_each(|mut media| media.stop());
+                Err(error)
+            }
+        }
+    }
+
+    fn start_proxy(options: &Options, dir: PathBuf, media: Option<SocketAddr>) -> Result<Self> {
         let admin = match &options.admin {
             Some(admin) => admin.clone(),
             None => Admin::Unix(socket_path(&dir)?),
         };
         let access_log = dir.join("access.log");
         let runtime = dir.join("runtime");
+        let media = media.map_or_else(|| NO_MEDIA.to_owned(), |media| media.to_string());
         let filter_yaml = dir.join(FILTER_YAML);
         let values = Values {
             listen: options.listen,
             metrics: options.metrics,
             upstream: &options.upstream,
+            media: &media,
             module: &options.module,
             policy: &options.policy,
             filter: &filter_yaml,
@@ -115,6 +136,7 @@ impl Stack {
             metrics_addr: options.metrics,
             filter,
             process,
+            media: None,
         };
         if let Err(error) = ready::wait(&mut stack, options) {
             let tail = process::tail(&stack.log, 15);
@@ -136,6 +158,21 @@ impl Stack {
     /// Where Prometheus reads (Envoy).
     pub fn metrics_addr(&self) -> SocketAddr {
         self.metrics_addr
+    }
+
+    /// The media service.
+    pub fn media(&self) -> Option<&Media> {
+        self.media.as_ref()
+    }
+
+    /// Where the media service listens, if there is one.
+    pub fn media_addr(&self) -> Option<SocketAddr> {
+        self.media().map(Media::addr)
+    }
+
+    /// Stops the media service and waits until it is gone.
+    pub fn stop_media(&mut self) {
+        self.media.iter_mut().for_each(Media::stop);
     }
 
     /// The file that the filter and its policy are read from, again whenever it is replaced by a move (Envoy).
@@ -197,6 +234,11 @@ impl Stack {
         }
     }
 
+    /// How the media service ended, if it did.
+    pub fn media_exited(&mut self) -> Option<String> {
+        self.media.as_mut().and_then(Media::exited)
+    }
+
     /// The lines of the access log that satisfy `wanted`, once there are `count` of them. A line is written some
     /// 100 ms after the end of its request.
     pub fn access_lines(&self, count: usize, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
@@ -221,6 +263,7 @@ impl Drop for Stack {
             return;
         };
         supervised.stop();
+        self.media.iter_mut().for_each(Media::stop);
         if let Admin::Unix(path) = &self.admin {
             let _ = fs::remove_file(path);
         }

@@ -2,6 +2,7 @@
 
 mod banner;
 mod follow;
+mod media;
 mod policy;
 
 use std::env;
@@ -17,6 +18,7 @@ use self::policy::Watch;
 use crate::admin::Admin;
 use crate::args::{ProxyKind, Up};
 use crate::error::{Context, Error, Result};
+use crate::media::MediaOptions;
 use crate::origin::Origin;
 use crate::stack::{Lifetime, Options, Proxy, Ready, Stack};
 use crate::state::{self, Started};
@@ -29,10 +31,8 @@ const ORIGIN_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::I
 pub fn run(args: &[String]) -> Result<()> {
     let up = Up::parse(args)?;
     refuse_second()?;
-    if up.media_port.is_some() {
-        println!("The media service comes with a later release: --media-port has no effect yet.");
-    }
     ports::check_free(up.listen, "--listen")?;
+    let media = media::listen(&up)?;
     if let Some(Admin::Tcp(addr)) = up.admin {
         ports::check_free(addr, "--admin")?;
     }
@@ -67,6 +67,8 @@ pub fn run(args: &[String]) -> Result<()> {
         }
         None => _origin.insert(Origin::spawn_quiet(ORIGIN_BIND)?).addr().to_string(),
     };
+    let demo = up.upstream.is_none().then_some(upstream.as_str());
+    let (media_policy, demo_media) = media::policy(&policy, demo);
     let options = Options {
         proxy: proxy.clone(),
         policy,
@@ -79,6 +81,7 @@ pub fn run(args: &[String]) -> Result<()> {
         concurrency: None,
         edits: Vec::new(),
         ready: Ready::Serving,
+        media: media.map(|listen| MediaOptions { policy: media_policy.clone(), listen }),
         lifetime: if up.detach { Lifetime::Detached } else { Lifetime::Held },
     };
     let mut stack = Stack::start(&options).inspect_err(|_| stop_all(&started))?;
@@ -86,11 +89,15 @@ pub fn run(args: &[String]) -> Result<()> {
         0,
         Started { role: proxy.name().into(), pid: stack.pid(), mark: stack.config().to_string_lossy().into_owned() },
     );
+    if let Some(media) = stack.media() {
+        let mark = media.config().to_string_lossy().into_owned();
+        started.insert(1, Started { role: "media".into(), pid: media.pid(), mark });
+    }
     if !up.detach {
         started.insert(0, Started { role: "up".into(), pid: std::process::id(), mark: "xtask up".into() });
     }
     state::save(&started).inspect_err(|_| stop_all(&started))?;
-    Banner { up: &up, stack: &stack, upstream: &upstream, proxy: &proxy }.print();
+    Banner { up: &up, stack: &stack, upstream: &upstream, proxy: &proxy, demo_media }.print();
     if up.detach {
         return Ok(());
     }

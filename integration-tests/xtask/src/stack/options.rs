@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::admin::Admin;
 use crate::envoy;
 use crate::error::Result;
+use crate::media::MediaOptions;
 use crate::workspace::wasm_module;
 
 /// Replacements: a text, and what comes in its place.
@@ -39,6 +40,8 @@ pub struct Options {
     pub ready: Ready,
     /// Who stops it.
     pub lifetime: Lifetime,
+    /// The media service beside it, if there is to be one. Without it, nobody listens where the proxy expects it.
+    pub media: Option<MediaOptions>,
 }
 
 impl Options {
@@ -57,12 +60,19 @@ impl Options {
             edits: Vec::new(),
             ready: Ready::Serving,
             lifetime: Lifetime::Held,
+            media: None,
         })
     }
 
     /// The same under another policy.
     pub fn policy(mut self, policy: impl Into<String>) -> Self {
         self.policy = policy.into();
+        self
+    }
+
+    /// The same with a media service under a policy, on any port of 127.0.0.1.
+    pub fn media(mut self, policy: impl Into<String>) -> Self {
+        self.media = Some(MediaOptions { policy: policy.into(), listen: SocketAddr::from(([127, 0, 0, 1], 0)) });
         self
     }
 

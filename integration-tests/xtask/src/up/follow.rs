@@ -46,6 +46,10 @@ pub(super) fn until_it_ends(stack: &mut Stack, proxy: &Proxy, mut watch: Watch) 
             let log = workspace::shown(stack.log());
             return Error::new(format!("the proxy ended ({how}). The end of {log}:\n{tail}"));
         }
+        if let Some(how) = stack.media_exited() {
+            let log = stack.media().map(|media| process::tail(media.log(), 15)).unwrap_or_default();
+            return Error::new(format!("the media service ended ({how}). The end of its log:\n{log}"));
+        }
         sleep(Duration::from_millis(100));
     }
 }
