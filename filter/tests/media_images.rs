@@ -63,6 +63,7 @@ fn over(entries: &[Entry], run: impl Fn(&mut Worker, &Entry) -> Report + Sync) -
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "runs in release: thousands of pictures")]
 fn every_picture_does_what_is_expected_of_it() {
     let Some(root) = media_child::corpus() else { return };
     let exceptions: BTreeMap<&str, &str> =
@@ -118,6 +119,7 @@ fn every_picture_does_what_is_expected_of_it() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "runs in release: thousands of pictures")]
 fn no_prefix_and_no_change_hurts() {
     let Some(root) = media_child::corpus() else { return };
     let mut by_type: BTreeMap<String, Vec<Entry>> = BTreeMap::new();

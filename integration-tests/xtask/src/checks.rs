@@ -57,7 +57,10 @@ fn all(tally: &mut Tally, envoy: &OsStr, native: &Native) -> Result<()> {
     }
     // With the output of tests that pass: the tables of the corpora, and the reasons of what is skipped.
     let shown = ["--workspace", "--no-fail-fast", "--", "--show-output"];
-    tally.tests(native.cargo("test").args(shown).env("ENVOY", envoy))
+    tally.tests(native.cargo("test").args(shown).env("ENVOY", envoy))?;
+    // What decodes thousands of pictures, in the build that is shipped.
+    let pictures = ["-p", "sekisho", "--test", "media_images", "--test", "media_bombs", "--", "--show-output"];
+    tally.tests(native.release("test").args(pictures))
 }
 
 /// Checks and single tests, counted alike.
