@@ -10,5 +10,6 @@ pub mod media;
 pub mod metrics;
 pub mod replay;
 mod server;
+pub mod stats;
 pub mod workers;
 pub mod xds;

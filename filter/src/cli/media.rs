@@ -45,7 +45,8 @@ pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failur
         let service = Arc::new(service.map_err(|error| failed(io::Error::other(error.to_string())))?);
         eprintln!("sekisho media: workers confined: {}", service.confinement());
         print(&format!("sekisho media: listening on http://{address}/\n"))?;
-        server::serve(listener, service, end()).await.map_err(failed)
+        server::serve(listener, service, end()).await;
+        Ok(())
     })
 }
 

@@ -1,7 +1,5 @@
 //! The listener: HTTP/1.1 and HTTP/2 without TLS, for Envoy in front of it.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +24,8 @@ const MAX_STREAMS: u32 = 256;
 /// The largest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// Serves until `end`, then lets what is under way end.
-///
-/// # Errors
-/// When the address of the listener cannot be told; what goes wrong with a connection ends that connection.
-pub async fn serve(listener: TcpListener, service: Arc<Service>, end: impl Future<Output = ()>) -> io::Result<()> {
+/// Serves until `end`, then lets what is under way end. What goes wrong with a connection ends that connection.
+pub async fn serve(listener: TcpListener, service: Arc<Service>, end: impl Future<Output = ()>) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
     let max_head = u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX);
@@ -58,7 +53,7 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>, end: impl Futur
         let service = Arc::clone(&service);
         let answer = service_fn(move |request| {
             let service = Arc::clone(&service);
-            async move { Ok::<_, std::convert::Infallible>(service.answer(request, peer_address(peer)).await) }
+            async move { Ok::<_, std::convert::Infallible>(service.answer(request, peer.ip()).await) }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), answer).into_owned();
         let connection = graceful.watch(connection);
@@ -70,9 +65,4 @@ pub async fn serve(listener: TcpListener, service: Arc<Service>, end: impl Futur
     drop(listener);
     let _ = timeout(GRACE, graceful.shutdown()).await;
     service.shutdown(GRACE).await;
-    Ok(())
-}
-
-fn peer_address(peer: SocketAddr) -> std::net::IpAddr {
-    peer.ip()
 }

@@ -62,6 +62,10 @@ pub struct Policy {
     /// What the media service does; the filter only checks it.
     pub media: media_settings::Settings,
     effective: Value,
+    /// See [`Self::fingerprint`].
+    fingerprint: u32,
+    /// See [`Self::guards_all_requests`]: every request asks.
+    guards_all_requests: bool,
 }
 
 impl Policy {
@@ -128,7 +132,11 @@ impl Policy {
         }
         let report = compiler.report();
         let base = all.site((!hosts.is_empty()).then_some(DEFAULT_LABEL));
-        Ok((Self { base, hosts, runtime, media, effective: Value::Object(effective) }, report))
+        let guards_all_requests =
+            std::iter::once(&base).chain(hosts.values()).any(|site| !site.guard.rules().is_empty());
+        let effective = Value::Object(effective);
+        let fingerprint = fingerprint(&effective);
+        Ok((Self { base, hosts, runtime, media, effective, fingerprint, guards_all_requests }, report))
     }
 
     /// The rules for a host, by its name in the form of [`host::name`]; those for all others when it has none of its own.
@@ -148,7 +156,7 @@ impl Policy {
 
     /// Whether any request but a delivery is looked at.
     pub fn guards_all_requests(&self) -> bool {
-        self.sites().any(|site| !site.guard.rules().is_empty())
+        self.guards_all_requests
     }
 
     /// The policy in force, with every default filled in.
@@ -158,10 +166,7 @@ impl Policy {
 
     /// A number that tells this policy from others, runtime keys included.
     pub fn fingerprint(&self) -> u32 {
-        let mut hasher = SipHasher13::new();
-        hasher.write(self.effective.to_string().as_bytes());
-        // The upper half is dropped on purpose: a gauge holds it, and people compare it.
-        u32::try_from(hasher.finish() & u64::from(u32::MAX)).unwrap_or_default()
+        self.fingerprint
     }
 
     /// What is in force, for the log.
@@ -171,8 +176,15 @@ impl Policy {
             1 => ", 1 host with its own".to_owned(),
             many => format!(", {many} hosts with their own"),
         };
-        format!("{:08x}, {}{hosts}", self.fingerprint(), self.base.summary())
+        format!("{:08x}, {}{hosts}", self.fingerprint, self.base.summary())
     }
+}
+
+fn fingerprint(effective: &Value) -> u32 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(effective.to_string().as_bytes());
+    // The upper half is dropped on purpose: a gauge holds it, and people compare it.
+    u32::try_from(hasher.finish() & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 /// Compiles a document, and collects what is wrong with it and what became of the runtime keys.

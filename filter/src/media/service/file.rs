@@ -128,7 +128,11 @@ impl Service {
         let is_ours = AtomicBool::new(false);
         let make = async {
             is_ours.store(true, Ordering::Relaxed);
-            self.make(media, &whole).await
+            match self.whole(media, &whole).await {
+                Ok(Found::Made { made, .. }) => Ok(made),
+                Ok(Found::Stream(streaming)) => Err(NotMade::Stream(Mutex::new(Some(streaming)))),
+                Err(refusal) => Err(NotMade::Refused(refusal)),
+            }
         };
         let made = self.cache.try_get_with(key, make).await;
         let cached = !is_ours.load(Ordering::Relaxed);
@@ -144,24 +148,14 @@ impl Service {
                 match first {
                     Some(streaming) => Ok(Found::Stream(streaming)),
                     // A file on its way cannot be shared.
-                    None => self.again(media, &whole).await,
+                    None => self.whole(media, &whole).await,
                 }
             }
         }
     }
 
-    /// Makes the picture, unless it is none.
-    async fn make(&self, media: &MediaRequest, fetch: &FetchRequest) -> Result<Picture, NotMade> {
-        match self.fetched(media, fetch).await.map_err(NotMade::Refused)? {
-            (Plan::Refuse(status), _) => Err(NotMade::Refused(Refusal::Type(status))),
-            (Plan::Stream(_), streaming) => Err(NotMade::Stream(Mutex::new(Some(Box::new(streaming))))),
-            (Plan::Convert(conversion), streaming) => {
-                self.convert(media, streaming, conversion).await.map_err(NotMade::Refused)
-            }
-        }
-    }
-
-    async fn again(&self, media: &MediaRequest, fetch: &FetchRequest) -> Result<Found, Refusal> {
+    /// Fetches the file, and makes a picture of it where the plan says so.
+    async fn whole(&self, media: &MediaRequest, fetch: &FetchRequest) -> Result<Found, Refusal> {
         match self.fetched(media, fetch).await? {
             (Plan::Refuse(status), _) => Err(Refusal::Type(status)),
             (Plan::Stream(_), streaming) => Ok(Found::Stream(Box::new(streaming))),

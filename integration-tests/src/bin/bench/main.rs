@@ -7,7 +7,6 @@ mod load;
 mod native;
 mod rounds;
 mod scenarios;
-mod stats;
 mod table;
 mod variants;
 

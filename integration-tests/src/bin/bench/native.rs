@@ -8,8 +8,8 @@ use sekisho::policy::Policy;
 use xtask::error::{Error, Result};
 
 use crate::allocator::{self, Allocations};
-use crate::stats::Spread;
 use crate::{activities, scenarios};
+use integration_tests::stats::Spread;
 
 /// What a decision of the 2 KB activity may take.
 const AIM: Duration = Duration::from_micros(20);

@@ -8,8 +8,8 @@ use xtask::error::{Context, Result};
 use crate::cpu;
 use crate::load::{self, Connection};
 use crate::scenarios::Scenario;
-use crate::stats::Spread;
 use crate::variants::Variant;
+use integration_tests::stats::Spread;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,8 @@
 
 use crate::rounds::{Measured, Sample};
 use crate::scenarios::{Aim, Scenario};
-use crate::stats::Spread;
 use crate::variants::{AGAIN, NO_OP, NO_OP_ALL, PLAIN, SEKISHO};
+use integration_tests::stats::Spread;
 
 /// What is compared with what.
 const RATIOS: [(&str, &str); 6] =

@@ -1,5 +1,7 @@
 //! The numbers as a table.
 
+use integration_tests::stats::Spread;
+
 use crate::cases::Case;
 use crate::rounds::{Measured, Plan, Shown};
 
@@ -25,8 +27,8 @@ fn print_columns<T: std::fmt::Display>([case, cpu, ratio, speed, bytes, score, m
 
 /// A line.
 pub fn print(case: &Case, Measured { ours, theirs }: &Measured) {
-    let cpu = Ratio::of(ours, theirs, |shown| &shown.cpu_ms);
-    let speed = Ratio::of(ours, theirs, |shown| &shown.per_second);
+    let cpu = ratio(ours, theirs, |shown| &shown.cpu_ms);
+    let speed = ratio(ours, theirs, |shown| &shown.per_second);
     let bytes = ours.bytes as f64 / theirs.bytes.max(1) as f64;
     let memory = ours.peak as f64 / theirs.peak.max(1) as f64;
     let mark = |missed: bool| if missed { " !" } else { "" };
@@ -34,8 +36,8 @@ pub fn print(case: &Case, Measured { ours, theirs }: &Measured) {
     print_columns([
         case.name.to_string(),
         format!("{:.2} / {:.2}", median(&ours.cpu_ms), median(&theirs.cpu_ms)),
-        format!("{}{}", cpu.shown(), mark(cpu.median > CPU)),
-        speed.shown(),
+        format!("{}{}", shown(cpu), mark(cpu.median > CPU)),
+        shown(speed),
         format!("{} / {} {bytes:.2}{}", ours.bytes, theirs.bytes, mark(bytes > BYTES)),
         format!(
             "{:.1} / {:.1} {:+.1}{}",
@@ -48,35 +50,17 @@ pub fn print(case: &Case, Measured { ours, theirs }: &Measured) {
     ]);
 }
 
-struct Ratio {
-    low: f64,
-    median: f64,
-    high: f64,
+/// The ratios of two measurements of the same round.
+fn ratio(ours: &Shown, theirs: &Shown, measure: fn(&Shown) -> &Vec<f64>) -> Spread {
+    Spread::of(measure(ours).iter().zip(measure(theirs)).map(|(ours, theirs)| ours / theirs).collect())
 }
 
-impl Ratio {
-    fn of(ours: &Shown, theirs: &Shown, measure: fn(&Shown) -> &Vec<f64>) -> Self {
-        let ratios: Vec<f64> = measure(ours).iter().zip(measure(theirs)).map(|(ours, theirs)| ours / theirs).collect();
-        Self { low: quantile(&ratios, 0.25), median: median(&ratios), high: quantile(&ratios, 0.75) }
-    }
-
-    fn shown(&self) -> String {
-        format!("{:.2} ({:.2}..{:.2})", self.median, self.low, self.high)
-    }
+fn shown(Spread { low, median, high }: Spread) -> String {
+    format!("{median:.2} ({low:.2}..{high:.2})")
 }
 
 fn median(values: &[f64]) -> f64 {
-    quantile(values, 0.5)
-}
-
-/// Interpolates between the two values beside the wanted place.
-fn quantile(values: &[f64], fraction: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let place = fraction * sorted.len().saturating_sub(1) as f64;
-    let value = |place: f64| sorted.get(place as usize).copied().unwrap_or_default();
-    let (below, above) = (value(place.floor()), value(place.ceil()));
-    below + (above - below) * place.fract()
+    Spread::of(values.to_vec()).median
 }
 
 #[cfg(test)]
@@ -85,9 +69,9 @@ mod tests {
 
     #[test]
     fn ratios_are_taken_within_a_round() {
-        let shown = |cpu_ms: &[f64]| Shown { cpu_ms: cpu_ms.to_vec(), ..Shown::default() };
-        let ratio = Ratio::of(&shown(&[1.0, 3.0, 2.0]), &shown(&[2.0, 6.0, 4.0]), |shown| &shown.cpu_ms);
-        assert_eq!(ratio.shown(), "0.50 (0.50..0.50)");
+        let measured = |cpu_ms: &[f64]| Shown { cpu_ms: cpu_ms.to_vec(), ..Shown::default() };
+        let ratio = ratio(&measured(&[1.0, 3.0, 2.0]), &measured(&[2.0, 6.0, 4.0]), |shown| &shown.cpu_ms);
+        assert_eq!(shown(ratio), "0.50 (0.50..0.50)");
         assert_eq!(median(&[]), 0.0);
     }
 }
