@@ -6,12 +6,16 @@ use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sekisho::media::server;
 use sekisho::media::service::Service;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, print, read_policy};
+
+/// Files that may be open at once, if the system lets it: a request takes two connections, a worker two pipes.
+const MAX_FILES: u64 = 65_536;
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
@@ -34,6 +38,7 @@ pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failur
     let mut settings = read_policy(&config, &[])?.media.clone();
     settings.listen = listen.unwrap_or(settings.listen);
     let failed = |error| Failure::Io(PathBuf::from("media"), error);
+    raise_files().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(async {
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
@@ -48,6 +53,16 @@ pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failur
         server::serve(listener, service, end()).await;
         Ok(())
     })
+}
+
+/// The default of 1,024 is for programs that use `select`; the hard limit is the administrator's word.
+fn raise_files() -> io::Result<()> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(MAX_FILES, |maximum| maximum.min(MAX_FILES));
+    if current.is_some_and(|current| current < wanted) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })?;
+    }
+    Ok(())
 }
 
 /// When somebody asks for the end.
