@@ -70,6 +70,11 @@ impl Limiter {
         }
     }
 
+    /// Whether there is any limit.
+    pub fn is_limiting(&self) -> bool {
+        self.requests.per_millisecond > 0 || self.work.per_millisecond > 0
+    }
+
     /// Charges a client for one request and the most work that it can cause. What is refused costs nothing.
     ///
     /// # Errors

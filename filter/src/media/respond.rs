@@ -81,22 +81,29 @@ impl Head {
 
     /// The head of an error, which has no body.
     pub fn refusal(refusal: &Refusal) -> Self {
-        let caching = match refusal {
-            Refusal::Guard(_) => BRIEFLY_ALONE,
-            Refusal::Busy(_) | Refusal::Limited(_) => NEVER,
-            _ => BRIEFLY,
+        let after = refusal.retry_after();
+        let caching = match after {
+            Some(_) => NEVER,
+            None if refusal.is_about_fields() => BRIEFLY_ALONE,
+            None => BRIEFLY,
         };
         let mut head = Self::new(refusal.status(), caching);
-        match refusal {
-            Refusal::Busy(after) | Refusal::Limited(after) => {
-                head.fields.insert(RETRY_AFTER, whole_seconds(*after).into());
-            }
-            Refusal::Method => {
-                head.fields.insert(ALLOW, METHODS);
-            }
-            _ => {}
+        if let Some(after) = after {
+            head.fields.insert(RETRY_AFTER, whole_seconds(after).into());
+        }
+        if *refusal == Refusal::Method {
+            head.fields.insert(ALLOW, METHODS);
         }
         head
+    }
+
+    /// The same for one client alone: what was asked for with fields that go to the origin server, whose error may be due to them.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        if self.fields.get(CACHE_CONTROL) == Some(&BRIEFLY) {
+            self.fields.insert(CACHE_CONTROL, BRIEFLY_ALONE);
+        }
+        self
     }
 
     /// The head of the answer to OPTIONS (a preflight, Fetch section 4.9), which has no body.
@@ -122,6 +129,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::media::guard::GuardError;
+    use crate::media::net::FetchError;
 
     fn field<'h>(head: &'h Head, name: &str) -> &'h str {
         head.fields.get(name).map_or("", |value| value.to_str().unwrap())
@@ -165,8 +173,18 @@ mod tests {
     fn errors_are_kept_as_long_as_they_may_be() {
         let caching = |refusal: &Refusal| field(&Head::refusal(refusal), "cache-control").to_owned();
         assert_eq!(caching(&Refusal::Type(403)), "max-age=300");
-        assert_eq!(caching(&Refusal::Fetch(StatusCode::NOT_FOUND)), "max-age=300");
+        let origin = |status| Refusal::Fetch(FetchError::Status(status));
+        assert_eq!(caching(&origin(StatusCode::NOT_FOUND)), "max-age=300");
+        // A shared cache must not give to all what is due to the fields of one: Range, Via, CDN-Loop.
+        assert_eq!(caching(&origin(StatusCode::RANGE_NOT_SATISFIABLE)), "private, max-age=300");
+        assert_eq!(caching(&Refusal::Fetch(FetchError::Hops)), "private, max-age=300");
         assert_eq!(caching(&Refusal::Guard(GuardError::Recursive)), "private, max-age=300");
+        assert_eq!(
+            field(&Head::refusal(&origin(StatusCode::FORBIDDEN)).alone(), "cache-control"),
+            "private, max-age=300"
+        );
+        assert_eq!(field(&Head::refusal(&Refusal::Killed).alone(), "cache-control"), "no-store");
+        assert_eq!(caching(&Refusal::Crash), "max-age=300");
         assert_eq!(caching(&Refusal::Limited(Duration::from_secs(1))), "no-store");
         let after =
             |millis| field(&Head::refusal(&Refusal::Limited(Duration::from_millis(millis))), "retry-after").to_owned();
@@ -184,9 +202,12 @@ mod tests {
         let (head, body) = failed(&Refusal::Type(403), false);
         assert_eq!((head.status.as_u16(), body), (403, &b""[..]));
         // Not for those who are told to come back, and not for proxies.
-        for refusal in
-            [Refusal::Limited(Duration::ZERO), Refusal::Busy(Duration::ZERO), Refusal::Guard(GuardError::Loop)]
-        {
+        for refusal in [
+            Refusal::Limited(Duration::ZERO),
+            Refusal::Busy(Duration::ZERO),
+            Refusal::Killed,
+            Refusal::Guard(GuardError::Loop),
+        ] {
             assert_ne!(failed(&refusal, true).0.status.as_u16(), 200, "{refusal:?}");
         }
     }

@@ -1,7 +1,9 @@
 //! One request, from its head to its answer: guard, limit, cache, fetch, type, plan, worker.
 
 mod body;
+mod buffer;
 mod file;
+mod streams;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,8 +14,8 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED,
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 pub use body::AnswerBody;
+use file::Found;
 pub use file::StartError;
-use file::{Found, Streaming};
 
 use super::guard::guard;
 use super::limit::{Client, Limiter, RetryAfter, Ticket};
@@ -27,6 +29,9 @@ use super::worker::pool::Pool;
 const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// When to come back for a file, for who has so many on the way that one of them ends soon.
+const STREAM_ENDS: Duration = Duration::from_secs(5);
+
 /// The service: what all requests share.
 pub struct Service {
     settings: Settings,
@@ -34,6 +39,8 @@ pub struct Service {
     pool: Pool,
     limiter: Limiter,
     cache: file::Cache,
+    room: buffer::Room,
+    streams: streams::Streams,
     metrics: Metrics,
     started: Instant,
 }
@@ -54,26 +61,26 @@ impl Service {
             "/metrics" if is_own => return text(self.metrics_page(), metrics::MEDIA_TYPE),
             _ => {}
         }
+        if request.method() == Method::OPTIONS {
+            return response(Head::options(), AnswerBody::empty());
+        }
         let mut active = Active::new(&self.metrics);
         let Answered { head, body, outcome } = self.media(&request, peer).await;
         active.outcome = outcome;
         drop(active);
         let body = if request.method() == Method::HEAD { AnswerBody::empty() } else { body };
-        let mut response = Response::new(body);
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.fields;
-        response
+        response(head, body)
     }
 
     async fn media<B>(self: &Arc<Self>, request: &Request<B>, peer: IpAddr) -> Answered {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).as_bytes();
-        if request.method() == Method::OPTIONS {
-            return Answered { head: Head::options(), body: AnswerBody::empty(), outcome: Outcome::Streamed };
-        }
         match self.found(request, target, peer).await {
             Ok((media, found)) => self.show(&media, found),
             Err(refusal) => {
                 let (head, body) = failed(&refusal, MediaRequest::wants_fallback(target));
+                let is_told_to_origin =
+                    [&RANGE, &VIA, &CDN_LOOP].into_iter().any(|name| request.headers().contains_key(name));
+                let head = if is_told_to_origin { head.alone() } else { head };
                 let is_placeholder = !body.is_empty();
                 let outcome = if is_placeholder { Outcome::Placeholder } else { refusal.outcome() };
                 Answered { head, body: AnswerBody::whole(Bytes::from_static(body)), outcome }.with_length(body.len())
@@ -100,7 +107,14 @@ impl Service {
         let charge = Charge { service: self, ticket: Some(ticket), began: Instant::now() };
         let found = self.file(&media, &passed_on(fields)).await;
         drop(charge);
-        Ok((media, found?))
+        let mut found = found?;
+        if let Found::Stream(streaming) = &mut found
+            && self.limiter.is_limiting()
+        {
+            let stream = self.streams.begin(client);
+            streaming.stream = Some(stream.ok_or(Refusal::Limited(STREAM_ENDS))?);
+        }
+        Ok((media, found))
     }
 
     /// The head and body of what was found.
@@ -129,8 +143,7 @@ impl Service {
                 if head.status != StatusCode::PARTIAL_CONTENT {
                     head.fields.remove(CONTENT_RANGE);
                 }
-                let Streaming { first, body, .. } = *streaming;
-                let body = AnswerBody::streamed(first, body, Arc::clone(self));
+                let body = AnswerBody::streamed(*streaming, Arc::clone(self));
                 Answered { head, body, outcome: Outcome::Streamed }
             }
         }
@@ -223,6 +236,13 @@ fn passed_on(fields: &HeaderMap) -> FetchRequest {
         cdn_loop: all(&CDN_LOOP),
         max_bytes: None,
     }
+}
+
+fn response(head: Head, body: AnswerBody) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.fields;
+    response
 }
 
 fn text(text: String, media_type: &'static str) -> Response<AnswerBody> {

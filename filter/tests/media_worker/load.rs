@@ -43,11 +43,12 @@ async fn killing_workers_loses_only_their_own_jobs() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let outcomes = jobs.await.unwrap();
-    let lost = outcomes.iter().filter(|outcome| **outcome == Err(PoolError::Crashed)).count();
+    // Only a job that loses two workers, one after the other, is lost.
+    let lost = outcomes.iter().filter(|outcome| **outcome == Err(PoolError::Killed)).count();
     let answered = outcomes.iter().filter(|outcome| is_answer(outcome)).count();
     println!("{killed} killed, {lost} jobs lost, {answered} answered");
     assert_eq!(answered + lost, 300, "{outcomes:?}");
-    assert!(killed > 10 && lost > 0 && lost <= killed, "{lost} jobs lost by {killed} deaths");
+    assert!(killed > 10 && 2 * lost <= killed, "{lost} jobs lost by {killed} deaths");
 
     // It recovers whole.
     assert!(many(&pool, 40).join_all().await.iter().all(is_answer));

@@ -34,9 +34,10 @@ fn settings(name: &str, workers: usize) -> PoolSettings {
     PoolSettings { program, patience: LONG, deadline: LONG, ..PoolSettings::new(workers) }
 }
 
-/// "Workers" that are a shell script; `name` is among their arguments.
+/// "Workers" that are a shell script; `name` is among their arguments. None spins for ever, also where the test is killed before it has ended them.
 fn script(name: &str, text: &str, workers: usize) -> PoolSettings {
-    let args = ["-c", text, name].map(OsString::from).to_vec();
+    let text = format!("ulimit -t 30; {text}");
+    let args = ["-c", &text, name].map(OsString::from).to_vec();
     PoolSettings {
         program: PathBuf::from("/bin/sh"),
         args,

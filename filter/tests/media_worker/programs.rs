@@ -111,7 +111,7 @@ async fn what_is_no_answer_is_a_crash() {
     let stay = "while :; do :; done";
     let cases = [
         ("dies", "exit 1".to_owned()),
-        ("is-killed", "kill -9 $$".to_owned()),
+        ("aborts", "kill -ABRT $$".to_owned()),
         ("nonsense", format!("{}; {stay}", says(&[b'x'; 24]))),
         ("other-job", format!("{}; {stay}", says(&answer(7, 0).write()))),
         ("too-long", format!("{}; {stay}", says(&too_long.write()))),
@@ -127,6 +127,24 @@ async fn what_is_no_answer_is_a_crash() {
     let honest = format!("{}; printf xxx; {stay}", says(&answer(0, 3).write()));
     let pool = Pool::start(script("honest", &worker(&honest), 1)).await.unwrap();
     assert_eq!(convert(&pool).await, Ok(Converted { kind: Kind::Webp, bytes: b"xxx".to_vec() }));
+}
+
+#[tokio::test]
+async fn one_that_is_killed_from_outside_loses_no_job() {
+    let answer = Answer::new(0, Usage::default(), &Ok(Converted { kind: Kind::Webp, bytes: b"xxx".to_vec() }));
+    let flag = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("killed-once-{}", std::process::id()));
+    let (path, honest) = (flag.display(), says(&answer.write()));
+    let once = format!("[ -e {path} ] || {{ : > {path}; kill -9 $$; }}; {honest}; printf xxx; while :; do :; done");
+    let pool = Pool::start(script("killed-once", &worker(&once), 1)).await.unwrap();
+    assert_eq!(convert(&pool).await, Ok(Converted { kind: Kind::Webp, bytes: b"xxx".to_vec() }));
+    assert_eq!((pool.stats().crashes, pool.stats().jobs), (1, 2));
+    std::fs::remove_file(flag).unwrap();
+
+    // Twice, and it is said that nobody knows what is wrong with the file.
+    let pool = Pool::start(script("killed-twice", &worker("kill -9 $$"), 1)).await.unwrap();
+    assert_eq!(convert(&pool).await, Err(PoolError::Killed));
+    assert_eq!((pool.stats().crashes, pool.stats().jobs), (2, 2));
+    until("two are ready", || pool.stats().idle == 2).await;
 }
 
 #[tokio::test]

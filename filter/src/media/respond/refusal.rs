@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::media::guard::GuardError;
 use crate::media::image::ConvertError;
 use crate::media::metrics::Outcome;
+use crate::media::net::FetchError;
 use crate::media::plan::Preset;
 use crate::media::request::RequestError;
 
@@ -19,8 +20,8 @@ pub enum Refusal {
     Request(RequestError),
     /// A proxy asks.
     Guard(GuardError),
-    /// The source is not or cannot be fetched: the status that `net` has for it.
-    Fetch(StatusCode),
+    /// The source is not or cannot be fetched.
+    Fetch(FetchError),
     /// The plan refuses the type of the file, with this status.
     Type(u16),
     /// The file is too large for a picture to be made of it.
@@ -31,6 +32,8 @@ pub enum Refusal {
     Deadline,
     /// The worker died.
     Crash,
+    /// Workers were killed from outside.
+    Killed,
     /// All workers are busy, and as many jobs wait as may.
     Busy(Duration),
     /// The client has used what it may.
@@ -46,29 +49,42 @@ impl Refusal {
             Self::Method => 405,
             Self::Request(error) => error.status(),
             Self::Guard(error) => error.status(),
-            Self::Fetch(status) => return *status,
+            Self::Fetch(error) => return error.status(),
             Self::Type(status) => *status,
             Self::TooLarge | Self::Convert(ConvertError::TooLarge, _) => 413,
             Self::Convert(ConvertError::Unsupported, preset) => preset.refusal(),
             Self::Convert(ConvertError::Blank, _) => 404,
             Self::Convert(ConvertError::Broken, _) | Self::Deadline | Self::Crash => 422,
             Self::Convert(ConvertError::Encoding, _) | Self::Internal => 500,
-            Self::Busy(_) => 503,
+            Self::Busy(_) | Self::Killed => 503,
             Self::Limited(_) => 429,
         };
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// When to come back, where that may help.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy(after) | Self::Limited(after) => Some(*after),
+            Self::Killed => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a proxy that asks, or a part of the file beyond its end that is asked for: what another request for the same would not hear.
+    pub fn is_about_fields(&self) -> bool {
+        matches!(self, Self::Guard(_) | Self::Fetch(FetchError::Hops)) || self.is_range()
+    }
+
+    fn is_range(&self) -> bool {
+        *self == Self::Fetch(FetchError::Status(StatusCode::RANGE_NOT_SATISFIABLE))
+    }
+
     /// Whether `fallback` makes it a placeholder. Not for those who shall come back later, would be told a lie for five minutes, or have no right to ask.
     pub fn has_fallback(&self) -> bool {
-        !matches!(
-            self,
-            Self::Method
-                | Self::Guard(_)
-                | Self::Request(RequestError::RepeatedUrl | RequestError::Signature)
-                | Self::Busy(_)
-                | Self::Limited(_)
-        )
+        let is_request =
+            matches!(self, Self::Method | Self::Request(RequestError::RepeatedUrl | RequestError::Signature));
+        !is_request && !self.is_about_fields() && self.retry_after().is_none()
     }
 
     /// What is counted.
@@ -76,18 +92,18 @@ impl Refusal {
         match self {
             Self::Method | Self::Request(_) => Outcome::BadRequest,
             Self::Guard(_) => Outcome::Recursive,
-            Self::Fetch(status) => match status.as_u16() {
+            Self::Fetch(FetchError::Status(_)) => Outcome::OriginError,
+            Self::Fetch(error) => match error.status().as_u16() {
                 504 => Outcome::FetchTimeout,
-                502 => Outcome::FetchFailed,
                 508 => Outcome::Recursive,
                 400 | 403 => Outcome::SourceRefused,
-                _ => Outcome::OriginError,
+                _ => Outcome::FetchFailed,
             },
             Self::Type(_) | Self::Convert(ConvertError::Unsupported, _) => Outcome::TypeRefused,
             Self::TooLarge | Self::Convert(ConvertError::TooLarge, _) => Outcome::TooLarge,
             Self::Convert(ConvertError::Broken | ConvertError::Blank, _) => Outcome::Broken,
             Self::Deadline => Outcome::JobTimeout,
-            Self::Crash => Outcome::JobCrashed,
+            Self::Crash | Self::Killed => Outcome::JobCrashed,
             Self::Busy(_) => Outcome::Busy,
             Self::Limited(_) => Outcome::Limited,
             Self::Convert(ConvertError::Encoding, _) | Self::Internal => Outcome::Failed,
@@ -120,8 +136,8 @@ mod tests {
             (Refusal::Guard(GuardError::NoUserAgent), 400),
             (Refusal::Guard(GuardError::Recursive), 403),
             (Refusal::Guard(GuardError::Loop), 508),
-            (Refusal::Fetch(StatusCode::GONE), 410),
-            (Refusal::Fetch(StatusCode::BAD_GATEWAY), 502),
+            (Refusal::Fetch(FetchError::Status(StatusCode::GONE)), 410),
+            (Refusal::Fetch(FetchError::Tls), 502),
             (Refusal::Type(404), 404),
             (Refusal::TooLarge, 413),
             (Refusal::Convert(ConvertError::Broken, Preset::Static), 422),

@@ -11,8 +11,9 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::timeout;
 
 use super::Service;
+use super::file::Streaming;
 use crate::media::metrics::Direction;
-use crate::media::net::{FetchBody, FetchError};
+use crate::media::net::FetchError;
 
 /// How long a client may leave a piece lying.
 const CLIENT_IDLE: Duration = Duration::from_secs(60);
@@ -38,20 +39,26 @@ impl AnswerBody {
     }
 
     /// A body on its way: what has come of it, and the rest. It is fetched as fast as the client takes it, and no more once the client is gone.
-    pub(super) fn streamed(first: Bytes, rest: FetchBody, service: Arc<Service>) -> Self {
+    pub(super) fn streamed(streaming: Streaming, service: Arc<Service>) -> Self {
         let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(pump(first, rest, sender, service));
+        tokio::spawn(pump(streaming, sender, service));
         Self::Streamed(receiver)
     }
 }
 
-async fn pump(first: Bytes, mut rest: FetchBody, sender: Sender<Result<Bytes, FetchError>>, service: Arc<Service>) {
-    let mut next =
-        Some(Ok(first)).filter(|first: &Result<Bytes, FetchError>| first.as_ref().is_ok_and(|b| !b.is_empty()));
-    if next.is_none() {
-        next = rest.next().await;
-    }
-    while let Some(piece) = next {
+async fn pump(streaming: Streaming, sender: Sender<Result<Bytes, FetchError>>, service: Arc<Service>) {
+    let Streaming { first, mut body, stream: _stream, .. } = streaming;
+    let mut first = Some(first.finish()).filter(|(bytes, _)| !bytes.is_empty());
+    loop {
+        let next = match first.take() {
+            Some((first, _held)) => Some(Ok(first)),
+            None => tokio::select! {
+                next = body.next() => next,
+                // Not only when the origin server sends more is it known that nobody wants it.
+                () = sender.closed() => return,
+            },
+        };
+        let Some(piece) = next else { return };
         if let Ok(bytes) = &piece {
             let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             service.metrics.bytes(Direction::Fetched, count);
@@ -61,7 +68,6 @@ async fn pump(first: Bytes, mut rest: FetchBody, sender: Sender<Result<Bytes, Fe
         if !matches!(timeout(CLIENT_IDLE, sender.send(piece)).await, Ok(Ok(()))) || failed {
             return;
         }
-        next = rest.next().await;
     }
 }
 

@@ -5,11 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use moka::future::Cache as Kept;
 
 use super::Service;
+use super::buffer::{Buffer, Full, Room};
+use super::streams::{Stream, Streams};
 use crate::media::image::Converted;
 use crate::media::kind::{Kind, SNIFF_BYTES, Sniffed};
 use crate::media::limit::{DEFAULT_CLIENTS, Limiter};
@@ -31,8 +33,28 @@ const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 /// How long a file may take on its way through, from its beginning to its end: 250 MB to a slow client.
 const STREAM_TOTAL: Duration = Duration::from_secs(15 * 60);
 
+/// When to come back where there was no room: large files are on their way for some seconds.
+const ROOM_AGAIN: Duration = Duration::from_secs(5);
+
 /// The pictures that are kept, by weight. Requests for one that is being made wait for it.
-pub(super) type Cache = Kept<CacheKey, Picture>;
+pub(super) type Cache = Kept<Key, Picture>;
+
+/// What tells answers apart, those of origin servers to us among them: what the request says of proxies is passed on to them. Who brings a field that an origin server refuses shares that
+/// refusal with others who bring it, and with nobody else.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    file: CacheKey,
+    via: Vec<HeaderValue>,
+    cdn_loop: Vec<HeaderValue>,
+}
+
+impl Key {
+    /// About what it takes, in bytes.
+    fn len(&self) -> usize {
+        let hops = self.via.iter().chain(&self.cdn_loop).map(HeaderValue::len);
+        hops.fold(self.file.source.len(), usize::saturating_add)
+    }
+}
 
 /// A picture; a copy of it is cheap.
 #[derive(Clone, Debug)]
@@ -55,8 +77,10 @@ pub(super) struct Streaming {
     pub(super) status: StatusCode,
     pub(super) fields: Fields,
     /// What has come of it.
-    pub(super) first: Bytes,
+    pub(super) first: Buffer,
     pub(super) body: FetchBody,
+    /// The client's, once it has it.
+    pub(super) stream: Option<Stream>,
 }
 
 /// Why no picture was made for all who wait for it.
@@ -103,13 +127,13 @@ impl Service {
             PoolSettings { queue: settings.queue, deadline: settings.job_deadline, ..PoolSettings::new(workers) };
         let pool = Pool::start(pool).await.map_err(StartError::Pool)?;
         let limiter = Limiter::new(&settings.limits, settings.job_deadline, DEFAULT_CLIENTS, seed);
-        let weigh = |key: &CacheKey, made: &Picture| {
-            u32::try_from(key.source.len().saturating_add(made.bytes.len())).unwrap_or(u32::MAX)
-        };
+        let weigh =
+            |key: &Key, made: &Picture| u32::try_from(key.len().saturating_add(made.bytes.len())).unwrap_or(u32::MAX);
         let cache = Kept::builder().max_capacity(settings.cache_bytes).weigher(weigh).time_to_live(KEPT_FOR).build();
         let metrics = Metrics::default();
         metrics.set(Gauge::PoolSize, u64::try_from(workers).unwrap_or(u64::MAX));
-        Ok(Self { settings, fetcher, pool, limiter, cache, metrics, started: Instant::now() })
+        let (room, streams) = (Room::default(), Streams::default());
+        Ok(Self { settings, fetcher, pool, limiter, cache, room, streams, metrics, started: Instant::now() })
     }
 
     pub(super) async fn file(&self, media: &MediaRequest, fetch: &FetchRequest) -> Result<Found, Refusal> {
@@ -120,7 +144,7 @@ impl Service {
             return Ok(Found::Stream(Box::new(streaming)));
         }
         let whole = FetchRequest { range: None, if_range: None, ..fetch.clone() };
-        let key = media.cache_key();
+        let key = Key { file: media.cache_key(), via: fetch.via.clone(), cdn_loop: fetch.cdn_loop.clone() };
         if let Some(made) = self.cache.get(&key).await {
             self.metrics.cache(CacheResult::Hit);
             return Ok(Found::Made { made, cached: true });
@@ -173,29 +197,33 @@ impl Service {
         let beginning = FetchRequest { range, if_range: None, ..fetch.clone() };
         let (plan, beginning) = self.fetched(media, &beginning).await?;
         let Plan::Stream(kind) = plan else { return Ok(None) };
+        if beginning.status == StatusCode::OK {
+            // All of it, as the origin server knows no ranges: no need to ask again.
+            return Ok(Some(beginning));
+        }
         drop(beginning);
         let Fetched { status, fields, mut body, .. } = self.get(media, fetch).await?;
         body.limit(self.settings.max_bytes, STREAM_TOTAL);
-        Ok(Some(Streaming { kind, status, fields, first: Bytes::new(), body }))
+        Ok(Some(Streaming { kind, status, fields, first: self.room.buffer(), body, stream: None }))
     }
 
     /// Fetches so much of the file that its type is known.
     async fn fetched(&self, media: &MediaRequest, fetch: &FetchRequest) -> Result<(Plan, Streaming), Refusal> {
         let Fetched { status, fields, mut body, .. } = self.get(media, fetch).await?;
-        let mut first = BytesMut::new();
+        let mut first = self.room.buffer();
         let mut wanted = 1;
         let mut whole = false;
         let kind = loop {
-            while !whole && first.len() < wanted {
+            while !whole && first.bytes().len() < wanted {
                 match body.next().await {
-                    Some(piece) => first.extend_from_slice(&piece.map_err(fetch_refusal)?),
+                    Some(piece) => first.push(&piece.map_err(Refusal::Fetch)?).map_err(no_room)?,
                     None => whole = true,
                 }
             }
-            wanted = first.len().saturating_mul(2).max(SNIFF_BYTES);
-            match Kind::sniff(&first, whole) {
+            wanted = first.bytes().len().saturating_mul(2).max(SNIFF_BYTES);
+            match Kind::sniff(first.bytes(), whole) {
                 Sniffed::Kind(kind) => break kind,
-                Sniffed::More if whole => break Kind::of(&first, whole),
+                Sniffed::More if whole => break Kind::of(first.bytes(), whole),
                 Sniffed::More => {}
             }
         };
@@ -203,11 +231,11 @@ impl Service {
         if let Plan::Stream(_) = plan {
             body.limit(self.settings.max_bytes, STREAM_TOTAL);
         }
-        Ok((plan, Streaming { kind, status, fields, first: first.freeze(), body }))
+        Ok((plan, Streaming { kind, status, fields, first, body, stream: None }))
     }
 
     async fn get(&self, media: &MediaRequest, fetch: &FetchRequest) -> Result<Fetched, Refusal> {
-        self.fetcher.get(&media.source, fetch.clone()).await.map_err(fetch_refusal)
+        self.fetcher.get(&media.source, fetch.clone()).await.map_err(Refusal::Fetch)
     }
 
     async fn convert(
@@ -216,29 +244,30 @@ impl Service {
         streaming: Streaming,
         conversion: Conversion,
     ) -> Result<Picture, Refusal> {
-        let Streaming { kind, first, mut body, .. } = streaming;
+        let Streaming { kind, first: mut input, mut body, .. } = streaming;
         let max = usize::try_from(self.settings.max_image_bytes).unwrap_or(usize::MAX);
         body.limit(self.settings.max_image_bytes, self.settings.deadline);
-        let mut input = BytesMut::from(&first[..]);
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| match error {
                 FetchError::TooLarge => Refusal::TooLarge,
-                error => fetch_refusal(error),
+                error => Refusal::Fetch(error),
             })?;
-            input.extend_from_slice(&piece);
+            input.push(&piece).map_err(no_room)?;
         }
         self.metrics.bytes(Direction::Fetched, body.received());
+        let (input, _held) = input.finish();
         if input.len() > max {
             return Err(Refusal::TooLarge);
         }
         let began = Instant::now();
-        let made = self.pool.convert(input.freeze(), kind, conversion).await;
+        let made = self.pool.convert(input, kind, conversion).await;
         self.metrics.job_seconds.observe(began.elapsed());
         let (result, made) = match made {
             Ok(Converted { kind, bytes }) => (JobResult::Done, Ok(Picture { kind, bytes: bytes.into() })),
             Err(PoolError::Busy(after)) => (JobResult::Rejected, Err(Refusal::Busy(after))),
             Err(PoolError::Deadline) => (JobResult::Timeout, Err(Refusal::Deadline)),
             Err(PoolError::Crashed) => (JobResult::Crashed, Err(Refusal::Crash)),
+            Err(PoolError::Killed) => (JobResult::Crashed, Err(Refusal::Killed)),
             Err(PoolError::Refused(why)) => (JobResult::Refused, Err(Refusal::Convert(why, media.flags.preset()))),
         };
         self.metrics.job(result);
@@ -246,8 +275,8 @@ impl Service {
     }
 }
 
-fn fetch_refusal(error: FetchError) -> Refusal {
-    Refusal::Fetch(error.status())
+fn no_room(_: Full) -> Refusal {
+    Refusal::Busy(ROOM_AGAIN)
 }
 
 fn fetcher(settings: &Settings) -> Result<Fetcher, StartError> {

@@ -51,8 +51,10 @@ impl Lease {
             Ok(Err(failure)) => {
                 self.ran = Ran::Failed;
                 Counters::add(&shared.counters.crashes);
-                if failure == Failure::Violation {
-                    Counters::add(&shared.counters.violations);
+                match failure {
+                    Failure::Killed => return Err(PoolError::Killed),
+                    Failure::Violation => Counters::add(&shared.counters.violations),
+                    Failure::Crash => {}
                 }
                 Err(PoolError::Crashed)
             }

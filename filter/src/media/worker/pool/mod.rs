@@ -3,7 +3,7 @@
 //! - At most `workers` jobs run at once, in the order in which they came; at most `queue` wait. More are told to come back.
 //! - One worker more than that is kept ready, so that a request never pays for the start of a process.
 //! - A worker that crashes, lies, or exceeds the deadline is killed and replaced; so is one whose request is gone (the future was dropped).
-//!   Only that one request fails.
+//!   Only that one request fails. Where it was killed from outside, the job is tried once more by another.
 //! - All workers die with the pool, and with the process, whichever way that ends: they die with the thread that started them, and when their input ends.
 
 mod lease;
@@ -99,6 +99,8 @@ pub enum PoolError {
     Deadline,
     /// The worker died, or answered what is no answer.
     Crashed,
+    /// Two workers, one after the other, were killed from outside.
+    Killed,
     /// The worker made none, for this reason.
     Refused(ConvertError),
 }
@@ -109,6 +111,7 @@ impl std::fmt::Display for PoolError {
             Self::Busy(retry_after) => write!(f, "all workers are busy for about {} s", retry_after.as_secs()),
             Self::Deadline => f.write_str("the deadline has passed"),
             Self::Crashed => f.write_str("the worker died"),
+            Self::Killed => f.write_str("the worker was killed"),
             Self::Refused(error) => write!(f, "no picture: {error:?}"),
         }
     }
@@ -170,9 +173,17 @@ impl Pool {
         let number = shared.next.fetch_add(1, Relaxed);
         let job = Job::new(number, kind, conversion, input.len()).map_err(PoolError::Refused)?;
         let _place = shared.places.try_acquire().map_err(|_| shared.busy())?;
-        let turn = timeout(shared.settings.patience, shared.turn()).await;
+        let patience = shared.settings.patience;
+        let turn = timeout(patience, shared.turn()).await;
         let (_turn, mut lease) = turn.ok().flatten().ok_or_else(|| shared.busy())?;
-        lease.run(&job, &input).await
+        let outcome = lease.run(&job, &input).await;
+        if outcome != Err(PoolError::Killed) {
+            return outcome;
+        }
+        // Its own worker comes back to the pool first: there may be one only.
+        drop(lease);
+        let worker = timeout(patience, shared.worker()).await;
+        worker.ok().flatten().ok_or(PoolError::Killed)?.run(&job, &input).await
     }
 
     /// Takes no more jobs, waits for those that run or wait, `grace` at most, and ends the workers that are idle. Jobs that still run then end at their
@@ -209,11 +220,16 @@ impl Shared {
     /// Waits for a turn and a process that lives. None: the pool shuts down.
     async fn turn(self: &Arc<Self>) -> Option<(SemaphorePermit<'_>, Lease)> {
         let turn = self.turns.acquire().await.ok()?;
+        Some((turn, self.worker().await?))
+    }
+
+    /// Waits for a process that lives, for who has the turn.
+    async fn worker(self: &Arc<Self>) -> Option<Lease> {
         loop {
             self.ready.acquire().await.ok()?.forget();
             let Some(mut process) = self.idle().pop_back() else { continue };
             if process.is_alive() {
-                return Some((turn, Lease::new(Arc::clone(self), process)));
+                return Some(Lease::new(Arc::clone(self), process));
             }
             // Killed from outside between two jobs: no job is lost.
             Counters::add(&self.counters.crashes);

@@ -35,6 +35,8 @@ pub(super) struct Process {
 pub(super) enum Failure {
     /// seccomp killed it.
     Violation,
+    /// SIGKILL, which comes from outside only: the administrator, or the kernel that is out of memory. The file is not to blame.
+    Killed,
     /// Anything else.
     Crash,
 }
@@ -124,7 +126,11 @@ impl Process {
     async fn failure(&mut self) -> Failure {
         let status = timeout(STATUS, self.child.wait()).await;
         match status {
-            Ok(Ok(status)) if status.signal() == Some(libc::SIGSYS) => Failure::Violation,
+            Ok(Ok(status)) => match status.signal() {
+                Some(libc::SIGSYS) => Failure::Violation,
+                Some(libc::SIGKILL) => Failure::Killed,
+                _ => Failure::Crash,
+            },
             _ => Failure::Crash,
         }
     }
