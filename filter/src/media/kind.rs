@@ -32,7 +32,7 @@ pub enum Kind {
     Tiff,
     /// image/bmp
     Bmp,
-    /// image/x-icon
+    /// image/x-icon: icons and cursors
     Ico,
     /// image/svg+xml, possibly compressed
     Svg,
@@ -67,8 +67,8 @@ impl Kind {
             [b'I', b'I', b'*', 0, _, _, _, _, b'C', b'R', ..] => known(Self::Unknown),
             [b'I', b'I', b'*' | b'+', 0, ..] | [b'M', b'M', 0, b'*' | b'+', ..] => known(Self::Tiff),
             [b'B', b'M', rest @ ..] => known(bmp(rest)),
-            // An icon is 1, a cursor 2. The file has one picture at least.
-            [0, 0, 1, 0, low, high, ..] if (*low, *high) != (0, 0) => known(Self::Ico),
+            // An icon is 1, a cursor 2, and image/x-icon is what Misskey takes both for. The file has one picture at least.
+            [0, 0, 1 | 2, 0, low, high, ..] if (*low, *high) != (0, 0) => known(Self::Ico),
             [0x1f, 0x8b, 0x08, ..] => svg::compressed(bytes, whole),
             [b'O', b'g', b'g', b'S', ..] => known(Self::Playable(ogg::media_type(bytes))),
             [b'f', b'L', b'a', b'C', ..] => known(Self::Playable("audio/flac")),
@@ -117,7 +117,7 @@ impl Kind {
             Self::Avif => &["avif"],
             Self::Tiff => &["tif", "tiff"],
             Self::Bmp => &["bmp"],
-            Self::Ico => &["ico"],
+            Self::Ico => &["ico", "cur"],
             Self::Svg => &["svg", "svgz"],
             Self::Playable(media_type) => match media_type {
                 "audio/opus" => &["opus", "ogg"],

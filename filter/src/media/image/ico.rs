@@ -1,4 +1,4 @@
-//! ICO and CUR: of many pictures, the one that serves best.
+//! ICO and CUR (image/x-icon both): of many pictures, the one that serves best.
 
 use std::io::Cursor;
 

@@ -24,7 +24,9 @@ fn pictures_by_their_first_bytes() {
         (b"BM is how this sentence begins", Kind::Unknown),
         (b"\0\0\x01\0\x01\0\x10\x10", Kind::Ico),
         (b"\0\0\x01\0\0\0", Kind::Unknown),
-        (b"\0\0\x02\0\x01\0\x10\x10", Kind::Unknown),
+        (b"\0\0\x02\0\x01\0\x10\x10", Kind::Ico),
+        // How an uncompressed TGA begins.
+        (b"\0\0\x02\0\0\0\0\0\0\0\0\0", Kind::Unknown),
         (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", Kind::Avif),
         (b"\0\0\0\x1cftypavis\0\0\0\0avis", Kind::Avif),
         (b"\0\0\0\x18ftypmif1\0\0\0\0miafavif", Kind::Avif),
@@ -227,7 +229,7 @@ fn the_corpus_of_pictures() {
             "bmp" => kind == Kind::Bmp,
             "svg" => kind == Kind::Svg,
             "isobmff:avif" | "isobmff:avis" => kind == Kind::Avif,
-            "ico/cur" => matches!(kind, Kind::Ico) != file.ends_with(".cur"),
+            "ico/cur" => kind == Kind::Ico,
             _ => kind == Kind::Unknown,
         };
         let reason = DISAGREEMENTS.iter().position(|(part, _)| file.contains(part));
