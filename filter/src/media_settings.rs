@@ -56,7 +56,7 @@ pub struct Settings {
     pub limits: Limits,
     /// The name servers to ask; none: those of the system.
     pub name_servers: Vec<SocketAddr>,
-    /// A PEM file of certification authorities that are trusted instead of the built-in ones.
+    /// A PEM file of certification authorities that are trusted beside the built-in ones.
     pub ca_file: Option<String>,
 }
 
@@ -173,7 +173,7 @@ impl Settings {
                 "ca_file",
                 4096,
                 "",
-                "a PEM file of the certification authorities to trust instead of the built-in ones (Mozilla's); empty: those",
+                "a PEM file of certification authorities to trust beside the built-in ones (Mozilla's), such as that of the object storage; empty: none",
             ))
             .filter(|path| !path.is_empty()),
         };
