@@ -7,6 +7,7 @@ pub mod answer;
 pub mod decision;
 mod farewell;
 pub mod guard;
+mod hash;
 mod host;
 pub mod http;
 pub mod inbox;

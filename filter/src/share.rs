@@ -1,8 +1,6 @@
 //! For which actors a rule acts: the same ones each time, so that what an operator tries on a few stays with those few.
 
-use std::hash::Hasher as _;
-
-use siphasher::sip::SipHasher13;
+use crate::hash;
 
 /// A share of all actors, in percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +35,7 @@ impl Share {
 
 /// A number below 100, the same in every process and version.
 fn bucket(rule: &str, actor: &str) -> u64 {
-    let mut hasher = SipHasher13::new();
-    hasher.write(rule.as_bytes());
-    hasher.write(b"\0");
-    hasher.write(actor.as_bytes());
-    hasher.finish() % 100
+    hash::of([rule.as_bytes(), actor.as_bytes()]) % 100
 }
 
 #[cfg(test)]

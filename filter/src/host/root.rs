@@ -1,12 +1,11 @@
 //! The plugin in one worker: the policy that it was configured with, and the runtime keys over it.
 
-use std::hash::Hasher as _;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::hash;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
-use siphasher::sip::SipHasher13;
 
 use super::abi::{self, Level};
 use super::kind::Kind;
@@ -162,7 +161,7 @@ impl Root {
     /// Tells what was refused, once for as long as it is the same.
     fn tell_refusals(&self) {
         let refused = &self.report.refused;
-        let what = hash(refused.iter().flat_map(|error| [error.path.as_bytes(), error.message.as_bytes()]));
+        let what = hash::of(refused.iter().flat_map(|error| [error.path.as_bytes(), error.message.as_bytes()]));
         if !self.kind.has_runtime_keys() || !live::says_first(&format!("{}.refused", self.name), what) {
             return;
         }
@@ -180,7 +179,7 @@ impl Root {
         let numbers = numbers.map(u64::to_le_bytes);
         let version = env!("CARGO_PKG_VERSION").as_bytes();
         let parts = numbers.iter().map(|number| &number[..]).chain([version]);
-        hash(parts.chain(self.report.applied.iter().map(String::as_bytes)))
+        hash::of(parts.chain(self.report.applied.iter().map(String::as_bytes)))
     }
 
     fn configuration(&self) -> u64 {
@@ -190,16 +189,7 @@ impl Root {
 
 /// A number for a policy as it was configured.
 fn configuration(document: &[u8]) -> u64 {
-    hash([document])
-}
-
-fn hash<'b>(parts: impl IntoIterator<Item = &'b [u8]>) -> u64 {
-    let mut hasher = SipHasher13::new();
-    for part in parts {
-        hasher.write(part);
-        hasher.write(b"\0");
-    }
-    hasher.finish()
+    hash::of([document])
 }
 
 /// The first few of many things, in one line.

@@ -1,5 +1,6 @@
 //! The policy: the one JSON document that operators write, and its compiled form.
 
+mod compiler;
 mod layers;
 mod overlay;
 mod reader;
@@ -8,21 +9,20 @@ mod site;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::Hasher as _;
 
 use serde_json::{Map, Value};
-use siphasher::sip::SipHasher13;
 
 pub use overlay::{Kind, Overlay, OverlayReport, PREFIX};
 pub use reader::{Choice, Field, REDACTED, Reader};
 pub use site::Site;
 
 use crate::decision::{Action, Mode};
-use crate::http::host;
+use crate::hash;
 use crate::json::{self, Json};
 use crate::media_settings;
 use crate::registry::RULE_SECTIONS;
 use crate::runtime::Settings;
+use compiler::{Compiler, unknown_keys};
 use layers::Source;
 
 /// The largest policy that is read, in bytes.
@@ -181,89 +181,9 @@ impl Policy {
 }
 
 fn fingerprint(effective: &Value) -> u32 {
-    let mut hasher = SipHasher13::new();
-    hasher.write(effective.to_string().as_bytes());
+    let hash = hash::of([effective.to_string().as_bytes()]);
     // The upper half is dropped on purpose: a gauge holds it, and people compare it.
-    u32::try_from(hasher.finish() & u64::from(u32::MAX)).unwrap_or_default()
-}
-
-/// Compiles a document, and collects what is wrong with it and what became of the runtime keys.
-struct Compiler<'o> {
-    overlay: &'o Overlay,
-    errors: Vec<PolicyError>,
-    live: Vec<(String, Result<(), String>)>,
-}
-
-impl<'o> Compiler<'o> {
-    fn new(overlay: &'o Overlay) -> Self {
-        Self { overlay, errors: Vec::new(), live: Vec::new() }
-    }
-
-    /// Reads one object of fields, from the sources in order; also gives the values in force.
-    fn group<T>(&mut self, id: &str, sources: &[Source<'_>], read: impl FnOnce(&mut Reader<'_>) -> T) -> (T, Value) {
-        let layers = sources.iter().map(|source| source.layer(id)).collect();
-        let mut reader = Reader::new(layers, self.overlay);
-        let value = read(&mut reader);
-        let outcome = reader.finish();
-        self.errors.extend(outcome.errors);
-        self.live.extend(outcome.live);
-        let fields = outcome.fields.into_iter().map(|field| (field.key.to_owned(), field.value));
-        (value, Value::Object(fields.collect()))
-    }
-
-    /// The hosts that have rules of their own, by their names.
-    fn hosts<'d>(&mut self, hosts: Option<&'d Json<'d>>) -> Vec<(String, Source<'d>)> {
-        let mut found: Vec<(String, Source<'d>)> = Vec::new();
-        let hosts = match hosts {
-            None => return found,
-            Some(Json::Object(hosts)) => hosts,
-            Some(other) => {
-                self.error("$.hosts".to_owned(), format!("expected an object, found {}", other.kind()));
-                return found;
-            }
-        };
-        for (key, value) in hosts.iter() {
-            let path = format!("$.hosts[{:?}]", key.chars().take(MAX_SHOWN_KEY).collect::<String>());
-            let is_fit = |name: &String| name == key && name.len() <= MAX_HOST_BYTES && name != DEFAULT_LABEL;
-            let Some(name) = host::name(key).filter(is_fit) else {
-                let message = format!(
-                    "expected the name of a host in lower case, without a port, of at most {MAX_HOST_BYTES} bytes"
-                );
-                self.error(path, message);
-                continue;
-            };
-            if found.len() == MAX_HOSTS {
-                self.error("$.hosts".to_owned(), format!("at most {MAX_HOSTS} hosts"));
-                break;
-            }
-            self.errors.extend(unknown_keys(&path, value, RULE_SECTIONS));
-            let runtime = format!("hosts.{name}.");
-            found.push((name, Source { root: value.as_object(), path, runtime }));
-        }
-        found
-    }
-
-    fn error(&mut self, path: String, message: String) {
-        self.errors.push(PolicyError { path, message });
-    }
-
-    /// What became of the runtime keys. What no field answered to is unknown.
-    fn report(self) -> OverlayReport {
-        let mut report = OverlayReport::default();
-        let live: BTreeMap<String, Result<(), String>> = self.live.into_iter().collect();
-        for (path, _) in self.overlay.iter() {
-            let message = match live.get(path) {
-                Some(Ok(())) => {
-                    report.applied.push(path.to_owned());
-                    continue;
-                }
-                Some(Err(message)) => message.clone(),
-                None => "no scalar of the policy has this path".to_owned(),
-            };
-            report.refused.push(overlay::refusal(path, message));
-        }
-        report
-    }
+    u32::try_from(hash & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 impl Choice for Mode {
@@ -277,33 +197,6 @@ impl Choice for Action {
 
 fn root_error(message: String) -> Vec<PolicyError> {
     vec![PolicyError { path: "$".to_owned(), message }]
-}
-
-fn unknown_keys(path: &str, value: &Json<'_>, known: &[&str]) -> Vec<PolicyError> {
-    let Json::Object(object) = value else {
-        let message = format!("expected an object, found {}", value.kind());
-        return vec![PolicyError { path: path.to_owned(), message }];
-    };
-    let unknown = object.iter().filter(|(key, _)| !known.contains(key));
-    unknown
-        .map(|(key, _)| PolicyError {
-            path: format!("{path}.{}", printable_key(key)),
-            message: format!("unknown key; known are {}", known.join(", ")),
-        })
-        .collect()
-}
-
-/// The longest key that is shown as it is written, in bytes.
-const MAX_SHOWN_KEY: usize = 128;
-
-/// A key as it may stand in a path: short and printable, whatever was written.
-fn printable_key(key: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if !key.is_empty() && key.len() <= MAX_SHOWN_KEY && key.chars().all(plain) {
-        key.to_owned()
-    } else {
-        format!("[{:?}]", key.chars().take(MAX_SHOWN_KEY).collect::<String>())
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::{PolicyError, printable_key};
+use super::PolicyError;
+use super::compiler::printable_key;
 use crate::json::Json;
 
 /// What Envoy's runtime keys begin with; the rest is the path.

@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
+use super::PolicyError;
+use super::compiler::printable_key;
 use super::layers::Layer;
 use super::overlay::{Kind, Overlay};
-use super::{PolicyError, printable_key};
 use crate::json::Json;
 use crate::registry::Check;
 

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+use super::compiler::{Compiler, unknown_keys};
 use super::layers::Source;
 use super::reader::Reader;
-use super::{Compiler, unknown_keys};
 use crate::decision::{Action, Decision, Mode};
 use crate::guard::Guard;
 use crate::http::RequestHead;

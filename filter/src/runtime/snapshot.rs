@@ -1,10 +1,9 @@
 //! What Envoy's admin interface says about runtime keys.
 
 use std::fmt;
-use std::hash::Hasher as _;
 
+use crate::hash;
 use serde_json::{Map, Value};
-use siphasher::sip::SipHasher13;
 
 use crate::json::{self, Json, JsonError};
 use crate::policy::{Overlay, PREFIX};
@@ -59,9 +58,7 @@ pub fn canonical(overlay: &Overlay) -> Vec<u8> {
 
 /// A number for what [`canonical`] wrote, never 0.
 pub fn version(bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher13::new();
-    hasher.write(bytes);
-    hasher.finish().max(1)
+    hash::of([bytes]).max(1)
 }
 
 /// Reads what [`canonical`] wrote; nothing when that is not what it is.
