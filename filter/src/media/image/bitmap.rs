@@ -11,6 +11,7 @@ use super::ConvertError;
 use super::encode::Nature;
 use super::limits;
 use super::orient::Orientation;
+use super::palette::Indexed;
 use super::pixels::{Layout, Pixels};
 use super::still::Still;
 
@@ -19,7 +20,11 @@ use super::still::Still;
 /// # Errors
 /// When the file is broken, beyond the limits or of a kind that is not supported.
 pub fn decode_tiff(input: &[u8]) -> Result<Still, ConvertError> {
-    decode(TiffDecoder::new(Cursor::new(input)).map_err(error)?)
+    let Some(indexed) = Indexed::of(input) else {
+        return decode(TiffDecoder::new(Cursor::new(input)).map_err(error)?);
+    };
+    let still = decode(TiffDecoder::new(Cursor::new(&indexed.file)).map_err(error)?)?;
+    Ok(Still { pixels: indexed.coloured(still.pixels), nature: Nature::Graphic, ..still })
 }
 
 /// Decodes a BMP.

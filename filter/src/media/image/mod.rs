@@ -16,6 +16,7 @@ mod jpeg;
 mod libwebp;
 pub mod limits;
 mod orient;
+mod palette;
 mod pixels;
 mod png;
 mod resize;
