@@ -29,11 +29,12 @@ impl Drop for Service {
 }
 
 impl Service {
-    fn start(name: &str) -> Self {
+    /// With further members of the section `media`, each after a comma.
+    fn start(name: &str, more: &str) -> Self {
         let heads = Arc::new(Mutex::new(Vec::new()));
         let origin = origin(Arc::clone(&heads));
         let policy = format!(
-            r#"{{"media":{{"allow_http":true,"allowed_ports":[{}],"allowed_networks":["127.0.0.0/8"],"workers":1}}}}"#,
+            r#"{{"media":{{"allow_http":true,"allowed_ports":[{}],"allowed_networks":["127.0.0.0/8"],"workers":1{more}}}}}"#,
             origin.port()
         );
         let config =
@@ -153,7 +154,7 @@ fn serve(stream: &mut TcpStream, head: &str) -> io::Result<()> {
 
 #[test]
 fn the_fields_of_one_are_no_answer_for_others() {
-    let service = Service::start("fields");
+    let service = Service::start("fields", "");
     let private = "private, max-age=300".to_owned();
     let via = "Via: 1.1 evil\r\n";
     assert_eq!(service.ask("/a", "&static", via), (403, private.clone()));
@@ -175,8 +176,22 @@ fn the_fields_of_one_are_no_answer_for_others() {
 }
 
 #[test]
+fn who_waits_for_slow_origin_servers_pays_for_one_job_each() {
+    let limits = r#","job_seconds":1,"client_burst_seconds":6,"client_seconds_per_minute":1"#;
+    let service = Service::start("slow", limits);
+    let mut slow: Vec<TcpStream> =
+        (0..4).map(|n| service.send(&format!("/slow?{n}"), "&static", "Via: 1.1 evil\r\n")).collect();
+    let statuses: Vec<u16> = slow.iter_mut().map(|stream| status(&head(stream).unwrap())).collect();
+    assert_eq!(statuses, [403; 4]);
+    assert_eq!(service.ask("/a", "&static", "").0, 200);
+    // It is not for nothing: six seconds are used up.
+    let more = [1, 2, 3].map(|n| service.ask(&format!("/slow?b{n}"), "&static", "Via: 1.1 evil\r\n").0);
+    assert_eq!(more, [403, 403, 429]);
+}
+
+#[test]
 fn one_client_cannot_have_all_streams() {
-    let service = Service::start("streams");
+    let service = Service::start("streams", "");
     let mut open: Vec<TcpStream> = (0..64).map(|_| service.send("/film", "", "")).collect();
     let statuses: Vec<u16> = open.iter_mut().map(|stream| status(&head(stream).unwrap())).collect();
     assert_eq!(statuses, [200; 64]);
@@ -191,7 +206,7 @@ fn one_client_cannot_have_all_streams() {
 
 #[test]
 fn many_large_files_do_not_fill_the_memory() {
-    let service = Service::start("room");
+    let service = Service::start("room", "");
     let mut large: Vec<TcpStream> = (0..12).map(|n| service.send(&format!("/large?{n}"), "&static", "")).collect();
     // Each would take 31 MB, and hold them until the origin server or the deadline ends it.
     let (sender, answers) = std::sync::mpsc::channel();
@@ -209,7 +224,7 @@ fn many_large_files_do_not_fill_the_memory() {
 
 #[test]
 fn it_may_open_as_many_files_as_the_system_lets_it() {
-    let service = Service::start("files");
+    let service = Service::start("files", "");
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", service.child.id())).unwrap();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
     let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();

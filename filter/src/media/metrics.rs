@@ -1,5 +1,7 @@
 //! What the service counts, in the text format of Prometheus. All labels come from fixed sets.
 
+pub mod workers;
+
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -121,7 +123,7 @@ label! {
         PoolSize = "sekisho_media_pool_size",
         /// Jobs that wait.
         PoolQueued = "sekisho_media_pool_queued",
-        /// Requests under way.
+        /// Requests that wait for their answer to begin.
         RequestsActive = "sekisho_media_requests_active",
         /// Bytes of the answers that are kept.
         CacheBytes = "sekisho_media_cache_bytes",
@@ -134,7 +136,7 @@ impl Gauge {
             Self::PoolBusy => "Workers that have a job",
             Self::PoolSize => "Workers",
             Self::PoolQueued => "Jobs that wait for a worker",
-            Self::RequestsActive => "Requests under way",
+            Self::RequestsActive => "Requests that wait for their answer to begin",
             Self::CacheBytes => "Bytes of the answers that are kept",
         }
     }
@@ -185,9 +187,9 @@ pub struct Metrics {
     cache: [AtomicU64; CacheResult::ALL.len()],
     gauges: [AtomicU64; Gauge::ALL.len()],
     limited: AtomicU64,
-    /// From the head of a request to the end of its answer.
+    /// From the head of a request to the head of its answer.
     pub request_seconds: Histogram,
-    /// The time of a worker.
+    /// From the file to the picture, the wait for a worker among it.
     pub job_seconds: Histogram,
 }
 
@@ -270,8 +272,12 @@ impl Metrics {
             head(&mut page, gauge.as_str(), gauge.help(), "gauge");
             let _ = writeln!(page, "{} {}", gauge.as_str(), cell.load(Ordering::Relaxed));
         }
-        self.request_seconds.render(&mut page, "sekisho_media_request_seconds", "Time of requests");
-        self.job_seconds.render(&mut page, "sekisho_media_job_seconds", "Time of jobs");
+        self.request_seconds.render(
+            &mut page,
+            "sekisho_media_request_seconds",
+            "Time of requests, until their answer begins",
+        );
+        self.job_seconds.render(&mut page, "sekisho_media_job_seconds", "Time of jobs, with their wait for a worker");
         head(&mut page, "sekisho_media_build_info", "The version", "gauge");
         let _ = writeln!(page, "sekisho_media_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
         page

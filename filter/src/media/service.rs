@@ -174,7 +174,7 @@ impl Service {
         self.metrics.set(Gauge::PoolBusy, number(stats.active));
         self.metrics.set(Gauge::PoolQueued, number(stats.waiting));
         self.metrics.set(Gauge::CacheBytes, self.cache.weighted_size());
-        self.metrics.render()
+        self.metrics.render() + &metrics::workers::render(&stats)
     }
 }
 
@@ -210,7 +210,9 @@ struct Charge<'s> {
 impl Drop for Charge<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.service.limiter.refund(self.service.now(), ticket, self.began.elapsed());
+            // What took longer than any job waited for the origin server: a page full of pictures of one that is down is not the reader's doing.
+            let used = self.began.elapsed().min(self.service.settings.job_deadline);
+            self.service.limiter.refund(self.service.now(), ticket, used);
         }
     }
 }
