@@ -13,6 +13,8 @@ use super::orient::Orientation;
 use super::png;
 use super::still::Still;
 
+/// What a picture begins with, if it is no PNG (`BITMAPINFOHEADER`), in bytes.
+const HEADER: usize = 40;
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Decodes the smallest entry that is large enough, else the largest. No other is looked into.
@@ -59,8 +61,8 @@ impl<'a> Entry<'a> {
         let side = |side: u8| if side == 0 { 256 } else { u32::from(side) };
         let size = usize::try_from(u32::from_le_bytes(size)).ok()?;
         let rest = input.get(usize::try_from(u32::from_le_bytes([a, b, c, d])).ok()?..)?;
-        // Writers tell too large a size for the last entry often enough.
-        let data = rest.get(..size).unwrap_or(rest);
+        // Writers tell too large a size for the last entry often enough, and some the size of the pixels alone, which can be less than the header takes.
+        let data = rest.get(..size).filter(|data| data.len() > HEADER).unwrap_or(rest);
         let bits = if is_icon { u16::from_le_bytes([bits_low, bits_high]) } else { 0 };
         Some(Self { width: side(width), height: side(height), bits, data })
     }
@@ -107,6 +109,20 @@ mod tests {
         }
         icon.extend(files.concat());
         icon
+    }
+
+    /// One column of four pixels, black and white (pillow's mask_1.cur, whose size is that of its pixels).
+    #[test]
+    fn a_cursor_whose_size_is_that_of_its_pixels() {
+        let head = b"\0\0\x02\0\x01\0\x01\x04\0\0\0\0\0\0\x08\0\0\0\x16\0\0\0";
+        let bitmap =
+            b"\x28\0\0\0\x01\0\0\0\x08\0\0\0\x01\0\x01\0\0\0\0\0\x20\0\0\0\xc4\x0e\0\0\xc4\x0e\0\0\x02\0\0\0\x02\0\0\0";
+        let pixels = [&[0, 0, 0, 0, 255, 255, 255, 0][..], &[0; 32]].concat();
+        let cursor = [&head[..], bitmap, &pixels].concat();
+        assert_eq!(decode(&cursor, &wish(Fit::Height(128))).unwrap().size, (1, 4));
+        for end in 0..cursor.len() - 20 {
+            assert!(decode(&cursor[..end], &wish(Fit::Height(128))).is_err(), "{end}");
+        }
     }
 
     #[test]
