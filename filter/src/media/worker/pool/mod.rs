@@ -173,8 +173,7 @@ impl Pool {
         let number = shared.next.fetch_add(1, Relaxed);
         let job = Job::new(number, kind, conversion, input.len()).map_err(PoolError::Refused)?;
         let _place = shared.places.try_acquire().map_err(|_| shared.busy())?;
-        let patience = shared.settings.patience;
-        let turn = timeout(patience, shared.turn()).await;
+        let turn = timeout(shared.settings.patience, shared.turn()).await;
         let (_turn, mut lease) = turn.ok().flatten().ok_or_else(|| shared.busy())?;
         let outcome = lease.run(&job, &input).await;
         if outcome != Err(PoolError::Killed) {
@@ -182,7 +181,8 @@ impl Pool {
         }
         // Its own worker comes back to the pool first: there may be one only.
         drop(lease);
-        let worker = timeout(patience, shared.worker()).await;
+        // With the turn kept, there is only the start of a process to wait for.
+        let worker = timeout(shared.settings.deadline, shared.worker()).await;
         worker.ok().flatten().ok_or(PoolError::Killed)?.run(&job, &input).await
     }
 
