@@ -16,7 +16,9 @@ emoji              still.webp   200 image/webp        192x128 1
 emoji              still.avif   200 image/webp        192x128 1
 emoji              still.bmp    200 image/webp        20x12   1
 emoji              still.ico    200 image/webp        16x16   1
+emoji              still.cur    200 image/webp        16x16   1
 emoji              still.tiff   200 image/webp        192x128 1
+emoji              palette.tiff 200 image/webp        192x128 1
 emoji              drawn.svg    200 image/webp        171x128 1
 emoji&static       moving.gif   200 image/webp        256x128 1
 emoji&static       moving.webp  200 image/webp        256x128 1
@@ -53,6 +55,7 @@ badge              plain.png    404 -                 -       -
 -                  still.bmp    200 image/bmp         =       -
 -                  still.tiff   200 image/tiff        =       -
 -                  still.ico    200 image/x-icon      =       -
+-                  still.cur    200 image/x-icon      =       -
 -                  sound.mp3    200 audio/mpeg        =       -
 -                  sound.wav    200 audio/wav         =       -
 -                  sound.flac   200 audio/flac        =       -
