@@ -1,6 +1,7 @@
 //! Animations: a frame is decoded, scaled, encoded and forgotten before the next.
 
 use super::ConvertError;
+use super::chroma;
 use super::encode::{self, Nature};
 use super::fit::Wish;
 use super::libwebp::AnimationEncoder;
@@ -63,7 +64,7 @@ impl Animation {
         if let Some(encoder) = &mut self.encoder {
             encoder.add(&frame, begin)?;
         } else if let Some(first) = self.first.take() {
-            let mut encoder = AnimationEncoder::new(self.target, self.nature == Nature::Graphic)?;
+            let mut encoder = AnimationEncoder::new(self.target, chroma::needs_care(&first))?;
             encoder.add(&first, 0)?;
             encoder.add(&frame, begin)?;
             self.encoder = Some(encoder);

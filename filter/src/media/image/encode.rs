@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::ConvertError;
+use super::chroma;
 use super::libwebp::{self, Coding};
 use super::limits::{MAX_LOSSLESS_COLOURS, MAX_LOSSLESS_PIXELS};
 use super::pixels::{Layout, Pixels};
@@ -10,9 +11,9 @@ use super::pixels::{Layout, Pixels};
 /// What kind of picture it is, as far as its format tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nature {
-    /// Edges and plain areas: chroma is subsampled with care, and without loss may be smaller.
+    /// Possibly edges and plain areas: without loss may be smaller.
     Graphic,
-    /// Of a camera: care doubles the time for nothing.
+    /// Of a camera, or coded with loss before.
     Photo,
 }
 
@@ -21,7 +22,7 @@ pub enum Nature {
 /// # Errors
 /// When libwebp cannot.
 pub fn still(pixels: &Pixels, nature: Nature) -> Result<Vec<u8>, ConvertError> {
-    let lossy = libwebp::encode(pixels, Coding::Lossy { sharp: nature == Nature::Graphic })?;
+    let lossy = libwebp::encode(pixels, Coding::Lossy { sharp: chroma::needs_care(pixels) })?;
     if nature == Nature::Photo || !has_few_colours(pixels) {
         return Ok(lossy);
     }

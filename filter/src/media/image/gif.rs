@@ -12,9 +12,6 @@ use super::limits;
 use super::pixels::{Layout, Pixels};
 use super::still::Still;
 
-/// Above this height of the target, GIFs are treated as film: care for chroma would double the time of every frame.
-const MAX_GRAPHIC_HEIGHT: u32 = 128;
-
 /// The first frame.
 ///
 /// # Errors
@@ -32,8 +29,7 @@ pub fn decode(input: &[u8]) -> Result<Still, ConvertError> {
 pub fn convert(input: &[u8], wish: &Wish) -> Result<Vec<u8>, ConvertError> {
     let mut reader = Reader::new(input)?;
     let size = (reader.canvas.width, reader.canvas.height);
-    let is_film = wish.target(size, super::orient::Orientation::UPRIGHT).1 > MAX_GRAPHIC_HEIGHT;
-    let mut animation = Animation::new(size, wish, if is_film { Nature::Photo } else { Nature::Graphic });
+    let mut animation = Animation::new(size, wish, Nature::Graphic);
     let mut duration = reader.next()?.ok_or(ConvertError::Broken)?;
     while animation.push(&reader.canvas, duration)? == Next::Wanted {
         match reader.next() {

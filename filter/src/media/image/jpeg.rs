@@ -134,7 +134,7 @@ impl Markers {
 /// followed by 00 or a restart marker (ITU T.81 section B.1.1.2).
 fn segment(input: &[u8], mut at: usize) -> Option<(u8, &[u8], usize)> {
     loop {
-        at += input.get(at..)?.iter().position(|&byte| byte == 0xFF)?;
+        at += memchr::memchr(0xFF, input.get(at..)?)?;
         let marker = *input.get(at + 1)?;
         match marker {
             0xFF => at += 1,

@@ -147,11 +147,15 @@ pub enum Coding {
     Lossless,
 }
 
+/// 192 levels of alpha. The 95 of Misskey's own proxy come to 216: from 193 on, libwebp codes alpha twice, with its filter and without, and keeps the
+/// smaller. A percent of the bytes for a third of the time of a translucent animation.
+const ALPHA_QUALITY: i32 = 92;
+
 fn config(coding: Coding) -> Result<webp::WebPConfig, ConvertError> {
     let mut config = webp::WebPConfig::new().map_err(|()| ConvertError::Encoding)?;
     config.method = 2;
     config.quality = 77.0;
-    config.alpha_quality = 95;
+    config.alpha_quality = ALPHA_QUALITY;
     match coding {
         Coding::Lossy { sharp } => config.use_sharp_yuv = i32::from(sharp),
         Coding::Lossless => {

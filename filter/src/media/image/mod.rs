@@ -7,6 +7,7 @@ mod animation;
 mod avif;
 mod badge;
 mod bitmap;
+mod chroma;
 mod colour;
 mod encode;
 mod fit;

@@ -17,6 +17,7 @@ use crate::media::image;
 /// # Errors
 /// When the sandbox cannot be entered (the service is told first), when the pipes break, or when a job does not parse.
 pub fn run() -> io::Result<()> {
+    usage::keep_memory();
     let greeting = sandbox::enter();
     let (stdin, stdout) = (io::stdin(), io::stdout());
     // Not through std's buffers: they look for line ends in pictures.

@@ -10,6 +10,20 @@ pub(super) use super::protocol::Usage;
 #[cfg(target_env = "gnu")]
 const KEPT: usize = 32 << 20;
 
+/// Lets the allocator keep what is freed, up to [`KEPT`]: by default every buffer of a picture is mapped anew for each job, and the kernel clears it page by
+/// page. To be called once, before any job.
+pub(super) fn keep_memory() {
+    #[cfg(target_env = "gnu")]
+    {
+        let kept = libc::c_int::try_from(KEPT).unwrap_or(libc::c_int::MAX);
+        // SAFETY: numbers alone. Where they are refused, the defaults stay.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, kept);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, kept);
+        }
+    }
+}
+
 /// What is used now, without the `answer` (bytes) that is about to be written and freed. Gives much freed memory back, so that one large picture does
 /// not make a worker large for ever.
 pub(super) fn now(answer: usize) -> Usage {
