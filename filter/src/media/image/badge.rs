@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_light_shape_is_the_mask() {
         let file = encode(&picture(96, 48, |x, _| if x < 48 { [90, 90, 90, 255] } else { [0, 0, 0, 0] })).unwrap();
-        let mask = png::decode(&file).unwrap().pixels;
+        let mask = png::decode(&file, &super::super::jpeg::tests::wish(crate::media::plan::Fit::Badge)).unwrap().pixels;
         assert_eq!((mask.width, mask.height, mask.layout), (96, 96, Layout::Rgba));
         let pixels = mask.data.as_chunks::<4>().0;
         assert_eq!(pixels[48 * 96 + 10], [255; 4]);

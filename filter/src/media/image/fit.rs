@@ -47,6 +47,20 @@ impl Wish {
         let (width, height) = self.target(size, told);
         (width.saturating_mul(3).div_ceil(2), height.saturating_mul(3).div_ceil(2))
     }
+
+    /// By how much a decoder that averages may divide the sides. Averages are softer than what a scaling decoder gives out: twice the target is left, whichever way
+    /// the picture is turned, as some tell that at their end.
+    #[must_use]
+    pub fn shrink(&self, size: (u32, u32)) -> u32 {
+        [Orientation::UPRIGHT, Orientation::from_exif(6)]
+            .into_iter()
+            .flat_map(|told| {
+                let target = self.target(size, told);
+                [size.0 / target.0.saturating_mul(2).max(1), size.1 / target.1.saturating_mul(2).max(1)]
+            })
+            .min()
+            .unwrap_or(1)
+    }
 }
 
 /// The size to scale to.

@@ -31,7 +31,7 @@ pub fn decode(input: &[u8], wish: &Wish) -> Result<Still, ConvertError> {
         .min_by_key(|entry| entry.rank())
         .unwrap_or(largest);
     if best.data.starts_with(PNG) {
-        return png::decode(best.data);
+        return png::decode(best.data, wish);
     }
     let decoder = IcoDecoder::new(Cursor::new(best.alone())).map_err(bitmap::error)?;
     let mut still = bitmap::decode(decoder)?;

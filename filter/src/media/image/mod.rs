@@ -21,6 +21,7 @@ mod palette;
 mod pixels;
 mod png;
 mod resize;
+mod shrink;
 mod still;
 mod svg;
 #[cfg(test)]
@@ -87,8 +88,8 @@ pub fn convert(input: &[u8], kind: Kind, conversion: &Conversion) -> Result<Conv
 fn decode(input: &[u8], kind: Kind, wish: &Wish) -> Result<Still, ConvertError> {
     match kind {
         Kind::Jpeg => jpeg::decode(input, wish),
-        Kind::Png => png::decode(input),
-        Kind::Apng => png::decode_animated(input),
+        Kind::Png => png::decode(input, wish),
+        Kind::Apng => png::decode_animated(input, wish),
         Kind::Gif => gif::decode(input),
         Kind::Webp => webp::decode(input, wish),
         Kind::Avif => avif::decode(input),

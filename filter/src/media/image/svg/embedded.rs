@@ -43,7 +43,7 @@ impl Budget {
         let still = if data.starts_with(b"\xFF\xD8") {
             jpeg::decode(data, &whole)
         } else if data.starts_with(b"\x89PNG") {
-            png::decode(data)
+            png::decode(data, &whole)
         } else {
             webp::decode(data, &whole)
         };
