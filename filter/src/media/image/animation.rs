@@ -9,6 +9,7 @@ use super::limits;
 use super::orient::Orientation;
 use super::pixels::Pixels;
 use super::resize::Scaler;
+use super::settle;
 
 /// What becomes of a frame that was handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Animation {
     size: (u32, u32),
     target: (u32, u32),
     nature: Nature,
+    /// Whether chroma is subsampled with care.
+    is_drawn: bool,
     budget: Budget,
     /// The first frame waits: alone, it is a still picture.
     first: Option<Pixels>,
@@ -43,6 +46,7 @@ impl Animation {
             size,
             target,
             nature,
+            is_drawn: false,
             budget: Budget::new(size, target),
             first: None,
             encoder: None,
@@ -61,18 +65,26 @@ impl Animation {
         let frame = self.scaler.scale(canvas, extent, self.target)?;
         let begin = self.time;
         self.time = begin.saturating_add(i32::try_from(duration).unwrap_or(i32::MAX));
-        if let Some(encoder) = &mut self.encoder {
-            encoder.add(&frame, begin)?;
-        } else if let Some(first) = self.first.take() {
-            let mut encoder = AnimationEncoder::new(self.target, chroma::needs_care(&first))?;
-            encoder.add(&first, 0)?;
-            encoder.add(&frame, begin)?;
-            self.encoder = Some(encoder);
+        if let Some(first) = self.first.take() {
+            // The first frame decides: all are coded alike.
+            self.is_drawn = chroma::needs_care(&first);
+            self.encoder = Some(AnimationEncoder::new(self.target, self.is_drawn)?);
+            self.add(first, 0)?;
+        }
+        if self.encoder.is_some() {
+            self.add(frame, begin)?;
         } else {
             self.first = Some(frame);
         }
         // libwebp counts milliseconds in 24 bits per frame, and we in 31 for all.
         Ok(if self.budget.take_one() && self.time < i32::MAX >> 1 { Next::Wanted } else { Next::Enough })
+    }
+
+    fn add(&mut self, mut frame: Pixels, begin: i32) -> Result<(), ConvertError> {
+        if self.is_drawn {
+            settle::settle(&mut frame);
+        }
+        self.encoder.as_mut().ok_or(ConvertError::Encoding)?.add(&frame, begin)
     }
 
     /// The file.

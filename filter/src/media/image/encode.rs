@@ -7,6 +7,10 @@ use super::chroma;
 use super::libwebp::{self, Coding};
 use super::limits::{MAX_LOSSLESS_COLOURS, MAX_LOSSLESS_PIXELS};
 use super::pixels::{Layout, Pixels};
+use super::settle;
+
+/// Pixels of a picture for which libwebp's care costs little: emoji, on which it is worth two points more than ours.
+const MAX_SHARP_PIXELS: u64 = 128 * 128;
 
 /// What kind of picture it is, as far as its format tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +26,24 @@ pub enum Nature {
 /// # Errors
 /// When libwebp cannot.
 pub fn still(pixels: &Pixels, nature: Nature) -> Result<Vec<u8>, ConvertError> {
-    let lossy = libwebp::encode(pixels, Coding::Lossy { sharp: chroma::needs_care(pixels) })?;
+    let lossy = lossy(pixels)?;
     if nature == Nature::Photo || !has_few_colours(pixels) {
         return Ok(lossy);
     }
     let lossless = libwebp::encode(pixels, Coding::Lossless)?;
     Ok(if lossless.len() <= lossy.len() { lossless } else { lossy })
+}
+
+fn lossy(pixels: &Pixels) -> Result<Vec<u8>, ConvertError> {
+    if !chroma::needs_care(pixels) {
+        return libwebp::encode(pixels, Coding::Lossy { sharp: false });
+    }
+    if u64::from(pixels.width) * u64::from(pixels.height) <= MAX_SHARP_PIXELS {
+        return libwebp::encode(pixels, Coding::Lossy { sharp: true });
+    }
+    let mut settled = pixels.clone();
+    settle::settle(&mut settled);
+    libwebp::encode(&settled, Coding::Lossy { sharp: false })
 }
 
 /// Whether it is worth trying without loss: a palette will do.

@@ -1,7 +1,8 @@
 //! Pictures: bytes to bytes. Runs in a sandboxed worker; whatever it is given, it ends within its limits.
 //!
-//! One step per file: check (`limits`), decode (a file per format; those that can, scale while they decode), scale
-//! (`resize`, by `fit`), to sRGB (`colour`), turn (`orient`), encode (`encode`, `animation`, `badge`). Only `libwebp` is unsafe.
+//! One step per file: check (`limits`), decode (a file per format; those that can, scale while they decode, PNG by `shrink`), scale
+//! (`resize`, by `fit`), to sRGB (`colour`), turn (`orient`), care for `chroma` (`settle`), encode (`encode`, `animation`, `badge`). Only `libwebp` is
+//! unsafe.
 
 mod animation;
 mod avif;
@@ -21,6 +22,7 @@ mod palette;
 mod pixels;
 mod png;
 mod resize;
+mod settle;
 mod shrink;
 mod still;
 mod svg;
