@@ -17,6 +17,9 @@ pub mod json;
 pub mod media;
 pub mod media_settings;
 pub mod metrics;
+pub mod page;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod pin;
 pub mod policy;
 pub mod registry;
 pub mod rules;

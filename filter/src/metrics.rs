@@ -45,8 +45,58 @@ pub enum Counter {
         /// Whether it had a good answer.
         ok: bool,
     },
+    /// A question for the manifest of the server's pages.
+    ManifestPoll(ManifestPoll),
+    /// A page of the server.
+    Page(PageResult),
+    /// A body of reports.
+    Report(ReportResult),
+    /// Something that a browser blocked, or would have. All of it is from fixed sets.
+    Violation {
+        /// The directive, or the destination after `integrity-`.
+        directive: &'static str,
+        /// What kind of thing.
+        blocked: &'static str,
+        /// `enforce` or `report`.
+        disposition: &'static str,
+    },
     /// Values of runtime keys that were refused, each time that there is another set of keys.
     RefusedValues,
+}
+
+/// What came of a question for the manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ManifestPoll {
+    /// A manifest.
+    New,
+    /// It is the one that is known.
+    Unchanged,
+    /// The service has none yet.
+    Unlearned,
+    /// No answer, or one that cannot be used.
+    Failed,
+}
+
+/// What became of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PageResult {
+    /// Its fields and its body were changed.
+    Rewritten,
+    /// Its fields were changed.
+    Headed,
+    /// It was rewritten in part only, and the rest passed as it was: browsers may read it in another way than we do, or a tag was too large.
+    Stopped,
+}
+
+/// What became of a body of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReportResult {
+    /// It was read.
+    Read,
+    /// It could not be.
+    Refused,
+    /// There were too many.
+    Limited,
 }
 
 /// Where the server behind authenticates.
@@ -71,6 +121,12 @@ pub enum Gauge {
     RuntimeRefused,
     /// When they were last read, in seconds since 1970.
     RuntimeSuccess,
+    /// Tells the manifest in force from others.
+    ManifestFingerprint,
+    /// When it came into force, in seconds since 1970.
+    ManifestLoaded,
+    /// When the service last said what it is, in seconds since 1970.
+    ManifestSuccess,
 }
 
 impl Gauge {
@@ -82,6 +138,9 @@ impl Gauge {
             Self::RuntimeApplied => "sekisho_runtime_keys.state=applied",
             Self::RuntimeRefused => "sekisho_runtime_keys.state=refused",
             Self::RuntimeSuccess => "sekisho_runtime_read_seconds",
+            Self::ManifestFingerprint => "sekisho_page_manifest_fingerprint",
+            Self::ManifestLoaded => "sekisho_page_manifest_loaded_seconds",
+            Self::ManifestSuccess => "sekisho_page_manifest_read_seconds",
         }
     }
 }
@@ -119,6 +178,29 @@ impl fmt::Display for Counter {
             Self::Poll { ok } => {
                 write!(f, "sekisho_runtime_polls.result={}", if *ok { "ok" } else { "failed" })
             }
+            Self::ManifestPoll(result) => {
+                let result = match result {
+                    ManifestPoll::New => "ok",
+                    ManifestPoll::Unchanged => "unchanged",
+                    ManifestPoll::Unlearned => "unlearned",
+                    ManifestPoll::Failed => "failed",
+                };
+                write!(f, "sekisho_page_manifest_polls.result={result}")
+            }
+            Self::Page(PageResult::Rewritten) => f.write_str("sekisho_pages.result=rewritten"),
+            Self::Page(PageResult::Headed) => f.write_str("sekisho_pages.result=fields"),
+            Self::Report(result) => {
+                let result = match result {
+                    ReportResult::Read => "read",
+                    ReportResult::Refused => "refused",
+                    ReportResult::Limited => "limited",
+                };
+                write!(f, "sekisho_reports.result={result}")
+            }
+            Self::Violation { directive, blocked, disposition } => {
+                write!(f, "sekisho_violations.directive={directive}.blocked={blocked}.disposition={disposition}")
+            }
+            Self::Page(PageResult::Stopped) => f.write_str("sekisho_pages.result=stopped"),
             Self::RefusedValues => f.write_str("sekisho_runtime_refused"),
         }
     }
@@ -147,6 +229,12 @@ pub fn initial(policy: &Policy) -> Vec<Counter> {
     counters.extend(["keyid", "unsigned", "unreadable"].map(Counter::Signature));
     let failures = [AuthRoute::Inbox, AuthRoute::SignIn].map(|route| [401, 403].map(|status| (route, status)));
     counters.extend(failures.into_iter().flatten().map(|(route, status)| Counter::AuthFailure { route, status }));
+    if policy.page.settings.learn.is_some() {
+        let results = [ManifestPoll::New, ManifestPoll::Unchanged, ManifestPoll::Unlearned, ManifestPoll::Failed];
+        counters.extend(results.map(Counter::ManifestPoll));
+    }
+    counters.extend([PageResult::Rewritten, PageResult::Headed, PageResult::Stopped].map(Counter::Page));
+    counters.extend([ReportResult::Read, ReportResult::Refused, ReportResult::Limited].map(Counter::Report));
     counters.extend([Counter::Poll { ok: true }, Counter::Poll { ok: false }, Counter::RefusedValues]);
     counters
 }
@@ -193,6 +281,7 @@ mod tests {
             assert!(has(name), "{name}");
         }
         assert!(!has("sekisho_decisions.rule=inbox.relay.mode=enforce.verdict=reject"));
+        assert!(!has("sekisho_page_manifest_polls.result=unlearned"), "nothing is to be learned");
         assert!(!names.iter().any(|name| name.contains("inbox.move")));
     }
 

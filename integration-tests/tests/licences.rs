@@ -1,4 +1,4 @@
-//! Nothing that is linked into the module or the binary has a licence with copyleft.
+//! Nothing that is linked into the module or the binary has a licence that reaches beyond its own files.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use xtask::workspace::cargo;
 
 /// The licences of `deny.toml`, which cargo-deny checks where it is installed.
-const ALLOWED: [&str; 10] = [
+const ALLOWED: [&str; 11] = [
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "BSD-2-Clause",
@@ -15,6 +15,7 @@ const ALLOWED: [&str; 10] = [
     "CDLA-Permissive-2.0",
     "ISC",
     "MIT",
+    "MPL-2.0",
     "Unicode-3.0",
     "Zlib",
 ];
@@ -35,13 +36,13 @@ fn expressions_are_read() {
     {
         assert!(is_allowed(allowed), "{allowed}");
     }
-    for refused in ["GPL-3.0-only", "AGPL-3.0", "MIT AND GPL-2.0", "", "LGPL-3.0", "MPL-2.0"] {
+    for refused in ["GPL-3.0-only", "AGPL-3.0", "MIT AND GPL-2.0", "", "LGPL-3.0"] {
         assert!(!is_allowed(refused), "{refused}");
     }
 }
 
 #[test]
-fn what_is_linked_has_no_copyleft() {
+fn what_is_linked_may_be_linked() {
     let output = cargo().args(["metadata", "--format-version", "1", "--locked"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -6,10 +6,11 @@ use wasmparser::{Parser, Payload, TypeRef};
 use xtask::workspace::wasm_module;
 
 /// The largest module that is shipped, in bytes. Raising it is a decision, with a reason in the commit.
-const MAX_BYTES: usize = 1024 * 1024;
+const MAX_BYTES: usize = 1792 * 1024;
 
 /// What the filter calls (`filter/src/host/abi.rs`): the capabilities that a host has to grant.
-const CALLED: [&str; 16] = [
+const CALLED: [&str; 20] = [
+    "proxy_add_header_map_value",
     "proxy_define_metric",
     "proxy_get_buffer_bytes",
     "proxy_get_current_time_nanoseconds",
@@ -21,7 +22,10 @@ const CALLED: [&str; 16] = [
     "proxy_increment_metric",
     "proxy_log",
     "proxy_record_metric",
+    "proxy_remove_header_map_value",
+    "proxy_replace_header_map_value",
     "proxy_send_local_response",
+    "proxy_set_buffer_bytes",
     "proxy_set_effective_context",
     "proxy_set_property",
     "proxy_set_shared_data",
@@ -29,7 +33,7 @@ const CALLED: [&str; 16] = [
 ];
 
 /// The callbacks without which the filter would not see a request. A host silently leaves out those that it does not grant.
-const CALLBACKS: [&str; 10] = [
+const CALLBACKS: [&str; 12] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_delete",
@@ -38,14 +42,15 @@ const CALLBACKS: [&str; 10] = [
     "proxy_on_request_body",
     "proxy_on_request_headers",
     "proxy_on_request_trailers",
+    "proxy_on_response_body",
+    "proxy_on_response_headers",
     "proxy_on_tick",
     "proxy_on_vm_start",
 ];
 
 /// What the SDK's traits import beside that, by methods with a default body that nobody calls. nginx loads a module that imports them
 /// (tried); `proxy_get_log_level` it does not.
-const LINKED_BY_THE_SDK: [&str; 19] = [
-    "proxy_add_header_map_value",
+const LINKED_BY_THE_SDK: [&str; 15] = [
     "proxy_call_foreign_function",
     "proxy_close_stream",
     "proxy_continue_stream",
@@ -59,10 +64,7 @@ const LINKED_BY_THE_SDK: [&str; 19] = [
     "proxy_grpc_send",
     "proxy_grpc_stream",
     "proxy_register_shared_queue",
-    "proxy_remove_header_map_value",
-    "proxy_replace_header_map_value",
     "proxy_resolve_shared_queue",
-    "proxy_set_buffer_bytes",
     "proxy_set_header_map_pairs",
 ];
 

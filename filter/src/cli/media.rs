@@ -9,8 +9,13 @@ use std::sync::Arc;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sekisho::media::server;
 use sekisho::media::service::Service;
+use sekisho::media_settings::Settings;
+use sekisho::page::learn::Learn;
+use sekisho::pin::Options;
+use sekisho::pin::learn::{self, Learner};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
 
 use super::{Failure, print, read_policy};
 
@@ -35,7 +40,9 @@ pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failur
         }
     }
     let config = config.ok_or_else(|| Failure::Usage("media needs --config POLICY".to_owned()))?;
-    let mut settings = read_policy(&config, &[])?.media.clone();
+    let policy = read_policy(&config, &[])?;
+    let mut settings = policy.media.clone();
+    let learner = policy.page.settings.learn.as_ref().map(|learn| learner(learn, &settings)).transpose()?;
     settings.listen = listen.unwrap_or(settings.listen);
     let failed = |error| Failure::Io(PathBuf::from("media"), error);
     raise_files().map_err(failed)?;
@@ -47,12 +54,28 @@ pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failur
         })?;
         let address = listener.local_addr().map_err(failed)?;
         let service = Service::start(settings, seed().map_err(failed)?).await;
-        let service = Arc::new(service.map_err(|error| failed(io::Error::other(error.to_string())))?);
+        let mut service = service.map_err(|error| failed(io::Error::other(error.to_string())))?;
+        if let Some(learner) = learner {
+            service = service.with_pages(Arc::clone(&learner));
+            tokio::spawn(async move { learner.keep(|line| eprintln!("sekisho media: {line}")).await });
+        }
+        let service = Arc::new(service);
         eprintln!("sekisho media: workers confined: {}", service.confinement());
         print(&format!("sekisho media: listening on http://{address}/\n"))?;
         server::serve(listener, service, end()).await;
         Ok(())
     })
+}
+
+/// What learns the manifest: from the one server that is named, whatever its address, as `sekisho pin` does.
+fn learner(learn: &Learn, media: &Settings) -> Result<Arc<Learner>, Failure> {
+    let wrong = |_| Failure::Usage(format!("page.learn_origin: {} is no URL", learn.origin));
+    let options = Options {
+        extra_roots: media.ca_file.as_ref().map(PathBuf::from),
+        name_servers: media.name_servers.clone(),
+        ..Options::new(Url::parse(&learn.origin).map_err(wrong)?)
+    };
+    Ok(Arc::new(Learner::new(learn::Settings { options, period: learn.period })))
 }
 
 /// The default of 1,024 is for programs that use `select`; the hard limit is the administrator's word.

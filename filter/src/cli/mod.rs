@@ -4,9 +4,11 @@ mod check;
 mod generate;
 mod media;
 mod media_worker;
+mod pin;
 mod publish;
 mod replay;
 mod source;
+mod suggest;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -20,11 +22,19 @@ usage:
   sekisho check POLICY [--set KEY=VALUE]...
       validates a policy, with runtime keys laid over it: every error with its JSON path and exit status 1, or the
       effective policy and 0
+  sekisho pin URL [--page PATH]... [--lang TAG]... [--ca FILE] [-o FILE]
+      reads the pages of a running server, such as http://127.0.0.1:3000, and all that they load; prints the page manifest
+      (-o: into FILE). What is trusted and what went wrong is told on standard error. --page: a page more, {} in it stands
+      for a random word; --lang: only these of the languages that there are scripts for; --ca: roots of TLS beside
+      Mozilla's, PEM. Exit status 0 if the manifest is complete, 3 if something was left out, 2 if there is none
   sekisho publish POLICY FILTER.yaml
       validates a policy and moves it into Envoy's filter.yaml, which is live a moment later
   sekisho replay [--policy FILE] [--host NAME] [--set KEY=VALUE]... [--now RFC3339] PATH...
       decides offline about files and folders of them: activities (.json), raw requests (.http, .txt), NDJSON of either
       (.ndjson, .jsonl); prints one JSON line each
+  sekisho suggest LOG...
+      reads logs of the proxy, or violation reports (JSON, one a line), and prints the sources that page.sources lacks; says
+      on standard error what it left out and why; - is standard input
   sekisho schema
       prints the JSON Schema of the policy
   sekisho version
@@ -40,6 +50,8 @@ enum Failure {
     Policy(PathBuf, Vec<PolicyError>),
     /// Generated documentation is out of date; exit status 1.
     Stale(PathBuf),
+    /// Something was left out of what was printed, and told; exit status 3.
+    Incomplete,
 }
 
 /// Runs the command line `args`, without the program's own name.
@@ -50,8 +62,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Some("check") => check::run(args),
         Some("publish") => publish::run(args),
         Some("replay") => replay::run(args),
+        Some("suggest") => suggest::run(args),
         Some("schema") => no_more(args).and_then(|()| print(&format!("{:#}\n", schema::json_schema()))),
         Some("generate") => generate::run(args),
+        Some("pin") => pin::run(args),
         Some("media") => media::run(args),
         Some("media-worker") => media_worker::run(args),
         Some("version" | "--version" | "-V") => print(&format!("sekisho {}\n", env!("CARGO_PKG_VERSION"))),
@@ -65,6 +79,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Err(Failure::Io(_, error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failure::Io(path, error)) => fail(2, &format!("{}: {error}", path.display())),
         Err(Failure::Stale(path)) => fail(1, &format!("{} is not current: run `cargo xtask generate`", path.display())),
+        Err(Failure::Incomplete) => ExitCode::from(3),
         Err(Failure::Policy(path, errors)) => {
             for error in &errors {
                 eprintln!("{}: {error}", path.display());

@@ -51,6 +51,22 @@ unsafe extern "C" {
         value_size: *mut usize,
     ) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_add_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
+    fn proxy_set_buffer_bytes(buffer: u32, start: usize, size: usize, data: *const u8, data_size: usize) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *mut u8, value_size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
@@ -90,9 +106,11 @@ pub enum Level {
 
 /// The bodies that can be read.
 const REQUEST_BODY: u32 = 0;
+const RESPONSE_BODY: u32 = 1;
 const CALL_RESPONSE_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const REQUEST_HEADERS: u32 = 0;
+const RESPONSE_HEADERS: u32 = 2;
 const CALL_RESPONSE_HEADERS: u32 = 6;
 const NO_GRPC_STATUS: i32 = -1;
 
@@ -105,6 +123,61 @@ pub fn log(level: Level, message: &str) {
 /// The value of a request field, or of a pseudo-field such as `:path`; the first of several.
 pub fn request_field(name: &str) -> Result<Option<Vec<u8>>, Status> {
     field(REQUEST_HEADERS, name)
+}
+
+/// The value of a field of the response, or of `:status`; the first of several.
+pub fn response_field(name: &str) -> Result<Option<Vec<u8>>, Status> {
+    field(RESPONSE_HEADERS, name)
+}
+
+/// All fields of the response, to be read by [`super::pairs::read`].
+pub fn response_fields() -> Result<Vec<u8>, Status> {
+    // SAFETY: the host writes one pointer and one size.
+    let bytes = take(|data, size| unsafe { proxy_get_header_map_pairs(RESPONSE_HEADERS, data, size) });
+    bytes.map(Option::unwrap_or_default)
+}
+
+/// Sets a field of the request, in place of all of its name.
+pub fn set_request_field(name: &str, value: &str) -> Result<(), Status> {
+    set_field(REQUEST_HEADERS, name, value)
+}
+
+/// Removes all fields of the request of a name.
+pub fn remove_request_field(name: &str) -> Result<(), Status> {
+    remove_field(REQUEST_HEADERS, name)
+}
+
+/// Sets a field of the response, in place of all of its name.
+pub fn set_response_field(name: &str, value: &str) -> Result<(), Status> {
+    set_field(RESPONSE_HEADERS, name, value)
+}
+
+/// Adds a field to the response, beside others of its name.
+pub fn add_response_field(name: &str, value: &str) -> Result<(), Status> {
+    // SAFETY: the host reads two live strings.
+    Status(unsafe {
+        proxy_add_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+    .done()
+}
+
+/// Removes all fields of the response of a name.
+pub fn remove_response_field(name: &str) -> Result<(), Status> {
+    remove_field(RESPONSE_HEADERS, name)
+}
+
+fn set_field(map: u32, name: &str, value: &str) -> Result<(), Status> {
+    // SAFETY: the host reads two live strings.
+    Status(unsafe { proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+        .done()
+}
+
+fn remove_field(map: u32, name: &str) -> Result<(), Status> {
+    // SAFETY: the host reads a live string.
+    match Status(unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) }).done() {
+        Err(Status::NOT_FOUND) => Ok(()),
+        done => done,
+    }
 }
 
 /// The value of a field of the answer to our own call.
@@ -130,6 +203,18 @@ pub fn request_fields() -> Result<Vec<u8>, Status> {
 /// All of the request body that is held.
 pub fn request_body() -> Result<Option<Vec<u8>>, Status> {
     buffer(REQUEST_BODY)
+}
+
+/// What is here of the response body.
+pub fn response_body() -> Result<Option<Vec<u8>>, Status> {
+    buffer(RESPONSE_BODY)
+}
+
+/// Puts other bytes in the place of what is here of the response body.
+pub fn replace_response_body(bytes: &[u8]) -> Result<(), Status> {
+    // All of it, however long: nginx cuts what is longer than the length that is named here.
+    // SAFETY: the host reads a live slice.
+    Status(unsafe { proxy_set_buffer_bytes(RESPONSE_BODY, 0, usize::MAX, bytes.as_ptr(), bytes.len()) }).done()
 }
 
 /// The body of the answer to our own call.
@@ -224,14 +309,13 @@ pub fn set_tick_period(period: Duration) -> Result<(), Status> {
     Status(unsafe { proxy_set_tick_period_milliseconds(milliseconds) }).done()
 }
 
-/// Calls `GET path` of a cluster; the answer, or that there is none, comes as a callback. This is the one call that goes through the SDK: it panics at an answer to a
-/// call that it does not know of.
-pub fn get(cluster: &str, path: &str, timeout: Duration) -> Result<(), Status> {
-    let fields = vec![(":method", "GET"), (":path", path), (":authority", "sekisho"), (":scheme", "http")];
-    match proxy_wasm::hostcalls::dispatch_http_call(cluster, fields, None, Vec::new(), timeout) {
-        Ok(_token) => Ok(()),
-        Err(status) => Err(Status(status as u32)),
-    }
+/// Calls `GET path` of a cluster, with a field more. The answer, or that there is none, comes as a callback with the number that this gives. This is the one call that goes
+/// through the SDK: it panics at an answer to a call that it does not know of.
+pub fn get(cluster: &str, path: &str, field: Option<(&str, &str)>, timeout: Duration) -> Result<u32, Status> {
+    let mut fields = vec![(":method", "GET"), (":path", path), (":authority", "sekisho"), (":scheme", "http")];
+    fields.extend(field);
+    proxy_wasm::hostcalls::dispatch_http_call(cluster, fields, None, Vec::new(), timeout)
+        .map_err(|status| Status(status as u32))
 }
 
 /// A value that all workers of the process share, and the number of its version.

@@ -71,6 +71,34 @@ impl Kind {
         }
     }
 
+    /// The field that names the host as the browser sees it: nginx gives its own name as `:authority`.
+    pub fn host_field(self) -> &'static str {
+        match self {
+            Self::Envoy => ":authority",
+            Self::Nginx => "host",
+        }
+    }
+
+    /// Whether the browser came by https, as far as the host can be trusted to know.
+    pub fn is_https(self) -> bool {
+        let scheme = match self {
+            // Envoy's own, or that of a proxy in front which it was told to trust.
+            Self::Envoy => abi::request_field("x-forwarded-proto"),
+            Self::Nginx => abi::property(b"request\0scheme"),
+        };
+        scheme.ok().flatten().as_deref() == Some(b"https")
+    }
+
+    /// Whether it can be left to the filter what encoding the server is asked for. nginx looks at the same field to decide whether it compresses itself.
+    pub fn asks_for_identity(self) -> bool {
+        self == Self::Envoy
+    }
+
+    /// Whether a field that is removed from a request does not reach the server. nginx only marks it, and its proxy sends it all the same.
+    pub fn removes_request_fields(self) -> bool {
+        self == Self::Envoy
+    }
+
     /// The details of an answer, given the id of the rule behind it. Envoy logs them; nginx would send them to the client as the reason
     /// phrase.
     pub fn details(self, rule: &'static str) -> &'static str {
@@ -80,7 +108,7 @@ impl Kind {
         }
     }
 
-    /// The most fields of a request that the host can show at once. nginx traps beyond 100; Envoy has a limit of its own
+    /// The most fields of a message that the host can show at once. nginx traps beyond 100, or loses the worker where it is a response; Envoy has a limit of its own
     /// (`max_headers_count`) and adds some fields.
     pub fn max_fields(self) -> usize {
         match self {

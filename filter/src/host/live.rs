@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use super::abi::{self, Level, Status};
+use super::abi::{self, Level};
 use super::metrics::{self, Metrics};
+use super::turns::{self, FORMAT, Turns, report};
 use crate::metrics::{Counter, Gauge};
 use crate::policy::Overlay;
-use crate::runtime::{Poll, Settings, Turn, schedule, snapshot};
-
-/// Shared data outlives a module: another version that writes something else counts on.
-const FORMAT: &str = "sekisho.1";
+use crate::runtime::{Settings, schedule, snapshot};
 
 /// The runtime keys as one worker knows them.
 #[derive(Debug)]
@@ -18,20 +16,15 @@ pub struct Live {
     cluster: String,
     /// Which of the shared snapshots this worker has.
     version: u64,
-    /// When our question was asked, in nanoseconds, while it is open.
-    asked: Option<u64>,
+    turns: Turns,
 }
 
 impl Live {
     /// `None` when the policy wants no runtime keys.
     pub fn new(settings: &Settings) -> Option<Self> {
         let cluster = settings.cluster.clone()?;
-        let live = Self { period: settings.period, cluster, version: 0, asked: None };
-        // Only a value that exists can be changed by compare-and-swap. Envoy configures the plugin on its main thread before any worker runs.
-        if matches!(abi::shared(&live.poll_key()), Ok(None)) {
-            report("prepare", abi::share(&live.poll_key(), b"", 0));
-        }
-        Some(live)
+        let turns = Turns::new(&format!("poll.{cluster}"), &format!("snapshot.{cluster}"));
+        Some(Self { period: settings.period, cluster, version: 0, turns })
     }
 
     /// Asks so often from now on.
@@ -47,17 +40,16 @@ impl Live {
 
     /// The runtime keys that another configuration of this process has learned, if it still asks.
     pub fn inherited(&mut self) -> Option<Overlay> {
-        let (poll, _) = self.poll()?;
+        let poll = self.turns.poll()?;
         if poll.is_stale(abi::now().ok()?, self.period) { None } else { self.news() }
     }
 
     /// The runtime keys, if there are others than this worker has.
     pub fn news(&mut self) -> Option<Overlay> {
-        let (poll, _) = self.poll()?;
-        if poll.version == self.version {
+        if self.turns.poll()?.version == self.version {
             return None;
         }
-        let (bytes, _) = abi::shared(&self.snapshot_key()).ok()??;
+        let bytes = self.turns.snapshot()?;
         // Should these be others than the version promised, the next look finds out.
         self.version = snapshot::version(&bytes);
         Some(snapshot::from_canonical(&bytes))
@@ -65,31 +57,21 @@ impl Live {
 
     /// Asks, if it is time and nobody else does.
     pub fn ask(&mut self, metrics: &Metrics) {
-        let (Ok(now), Some((poll, cas))) = (abi::now(), self.poll()) else { return };
-        let Turn::Ask(asking) = poll.turn(now, self.period) else { return };
-        if abi::share(&self.poll_key(), &asking.to_bytes(), cas).is_err() {
-            return;
-        }
-        match abi::get(&self.cluster, "/runtime", schedule::TIMEOUT) {
-            Ok(()) => self.asked = Some(now),
-            Err(status) => self.failed(&format!("the cluster {} cannot be asked: {status}", self.cluster), metrics),
+        let cluster = &self.cluster;
+        if let Err(status) = self.turns.ask(self.period, || abi::get(cluster, "/runtime", None, schedule::TIMEOUT)) {
+            self.failed(&format!("the cluster {cluster} cannot be asked: {status}"), metrics);
         }
     }
 
-    /// Takes the answer to our question, and shares it.
-    pub fn answered(&mut self, body_size: usize, metrics: &Metrics) {
-        let Some(asked) = self.asked.take().or_else(|| abi::now().ok()) else { return };
+    /// Takes the answer of a call, if the call was our question, and shares it.
+    pub fn answered(&mut self, token: u32, body_size: usize, metrics: &Metrics) {
+        let Some(asked) = self.turns.take(token) else { return };
         let overlay = match read_answer(body_size) {
             Ok(overlay) => overlay,
             Err(why) => return self.failed(&why, metrics),
         };
         let bytes = snapshot::canonical(&overlay);
-        let version = snapshot::version(&bytes);
-        if self.poll().is_none_or(|(poll, _)| poll.version != version) {
-            report("share runtime keys", abi::share(&self.snapshot_key(), &bytes, 0));
-        }
-        let period = self.period;
-        let before = self.change_poll(|poll| poll.answered(asked, period, version));
+        let before = self.turns.answered(asked, self.period, snapshot::version(&bytes), Some(&bytes));
         metrics.count(Counter::Poll { ok: true }, 1);
         if let Ok(now) = abi::now() {
             metrics::set(Gauge::RuntimeSuccess, now / 1_000_000_000);
@@ -100,49 +82,17 @@ impl Live {
     }
 
     /// Notes that there was no good answer. What was known stays in force; the log tells the first failure of a row.
-    fn failed(&mut self, why: &str, metrics: &Metrics) {
-        self.asked = None;
-        let now = abi::now().unwrap_or_default();
-        let period = self.period;
-        let before = self.change_poll(|poll| poll.failed(now, period));
+    fn failed(&self, why: &str, metrics: &Metrics) {
+        let before = self.turns.failed(self.period);
         metrics.count(Counter::Poll { ok: false }, 1);
         if before.is_none_or(|before| !before.failing) {
             abi::log(Level::Error, &format!("sekisho: runtime keys cannot be read, the last ones stay: {why}"));
         }
     }
-
-    /// Changes what is shared, and gives what it was.
-    fn change_poll(&self, change: impl Fn(Poll) -> Poll) -> Option<Poll> {
-        const TRIES: usize = 8;
-        for _ in 0..TRIES {
-            let (poll, cas) = self.poll()?;
-            match abi::share(&self.poll_key(), &change(poll).to_bytes(), cas) {
-                Err(Status::CAS_MISMATCH) => {}
-                status => {
-                    report("share the time of the next question", status);
-                    return Some(poll);
-                }
-            }
-        }
-        None
-    }
-
-    fn poll(&self) -> Option<(Poll, u32)> {
-        let (bytes, cas) = abi::shared(&self.poll_key()).ok()??;
-        Some((Poll::from_bytes(&bytes), cas))
-    }
-
-    fn poll_key(&self) -> String {
-        format!("{FORMAT}.poll.{}", self.cluster)
-    }
-
-    fn snapshot_key(&self) -> String {
-        format!("{FORMAT}.snapshot.{}", self.cluster)
-    }
 }
 
 fn read_answer(body_size: usize) -> Result<Overlay, String> {
-    let status = abi::call_response_field(":status").ok().flatten().ok_or("no answer in time")?;
+    let status = turns::answer_status()?;
     if status != b"200" {
         return Err(format!("status {}", String::from_utf8_lossy(&status)));
     }
@@ -197,10 +147,4 @@ pub fn is_current(name: &str, configuration: u64) -> bool {
 
 fn current_key(name: &str) -> String {
     format!("{FORMAT}.current.{name}")
-}
-
-fn report(what: &str, status: Result<(), Status>) {
-    if let Err(status) = status {
-        abi::log(Level::Error, &format!("sekisho: could not {what}: {status}"));
-    }
 }

@@ -5,17 +5,25 @@ mod abi;
 #[cfg(target_arch = "wasm32")]
 mod kind;
 #[cfg(target_arch = "wasm32")]
+mod learned;
+#[cfg(target_arch = "wasm32")]
 mod live;
 #[cfg(target_arch = "wasm32")]
 mod metrics;
+#[cfg(target_arch = "wasm32")]
+mod page;
 #[cfg(any(test, target_arch = "wasm32"))]
 mod pairs;
 #[cfg(target_arch = "wasm32")]
 mod plugin;
 #[cfg(target_arch = "wasm32")]
+mod reports;
+#[cfg(target_arch = "wasm32")]
 mod root;
 #[cfg(target_arch = "wasm32")]
 mod stream;
+#[cfg(target_arch = "wasm32")]
+mod turns;
 
 #[cfg(target_arch = "wasm32")]
 proxy_wasm::main! {{

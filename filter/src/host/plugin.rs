@@ -4,24 +4,30 @@ use std::rc::Rc;
 
 use super::abi;
 use super::metrics::Metrics;
+use super::reports::Reporter;
 use crate::decision::Decision;
-use crate::metrics::{self, Counter};
+use crate::metrics::{self, Counter, ReportResult};
+use crate::page::Page;
 use crate::policy::{Policy, Site};
 
 /// What the streams of a worker share.
 pub struct Plugin {
     /// The policy.
-    pub policy: Policy,
+    pub policy: Rc<Policy>,
+    /// What browsers get: as the policy has it, with what was learned of the server's pages.
+    pub page: Rc<Page>,
     metrics: Rc<Metrics>,
+    /// What browsers report.
+    reporter: Rc<Reporter>,
 }
 
 impl Plugin {
     /// A policy, with all its counters at zero.
-    pub fn new(policy: Policy, metrics: Rc<Metrics>) -> Self {
+    pub fn new(policy: Rc<Policy>, page: Rc<Page>, metrics: Rc<Metrics>, reporter: Rc<Reporter>) -> Self {
         for counter in metrics::initial(&policy) {
             metrics.count(counter, 0);
         }
-        Self { policy, metrics }
+        Self { policy, page, metrics, reporter }
     }
 
     /// Decides, and measures how long it takes.
@@ -49,6 +55,20 @@ impl Plugin {
         for counter in metrics::shadowed(decision, site) {
             self.count(counter);
         }
+    }
+
+    /// Whether a body of reports is read now.
+    pub fn admits_report(&self) -> bool {
+        let admits = self.reporter.admits(self.page.settings.reports_per_second);
+        if !admits {
+            self.count(Counter::Report(ReportResult::Limited));
+        }
+        admits
+    }
+
+    /// Reads a body of reports, and gives the status of the answer.
+    pub fn report(&self, content_type: Option<&[u8]>, body: &[u8]) -> u16 {
+        self.reporter.read(content_type, body, &self.metrics)
     }
 
     /// Adds one.

@@ -9,9 +9,11 @@ use proxy_wasm::types::ContextType;
 
 use super::abi::{self, Level};
 use super::kind::Kind;
+use super::learned::Learned;
 use super::live::{self, Live};
 use super::metrics::{self, Metrics};
 use super::plugin::Plugin;
+use super::reports::Reporter;
 use super::stream::Stream;
 use crate::metrics::{Counter, Gauge};
 use crate::policy::{Overlay, OverlayReport, Policy, PolicyError};
@@ -30,15 +32,24 @@ pub struct Root {
     /// What the streams use. `None` until a policy was valid.
     plugin: Option<Rc<Plugin>>,
     metrics: Rc<Metrics>,
+    reporter: Rc<Reporter>,
     live: Option<Live>,
+    /// What the service learned of the server's pages.
+    learned: Option<Learned>,
     report: OverlayReport,
     ticked: bool,
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, _token: u32, _fields: usize, body_size: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, token: u32, _fields: usize, body_size: usize, _trailers: usize) {
         if let Some(live) = &mut self.live {
-            live.answered(body_size, &self.metrics);
+            live.answered(token, body_size, &self.metrics);
+        }
+        if let (Some(learned), Some(plugin)) = (&mut self.learned, &self.plugin)
+            && learned.answered(token, body_size, &plugin.policy.page, &self.metrics)
+        {
+            self.put_in_force(Rc::clone(&plugin.policy));
+            self.tell_manifest();
         }
         self.refresh();
     }
@@ -69,10 +80,16 @@ impl RootContext for Root {
         self.name = if self.kind.has_runtime_keys() { self.kind.plugin_name() } else { String::new() };
         self.metrics = Rc::new(Metrics::new());
         self.live = if self.kind.has_runtime_keys() { Live::new(&policy.runtime) } else { None };
+        let learn = policy.page.settings.learn.as_ref();
+        self.learned = learn.filter(|_| self.kind.has_runtime_keys()).map(Learned::new);
+        if learn.is_some() && self.learned.is_none() {
+            let (host, what) = (self.kind.name(), "page.learn_origin does nothing here: pin the manifest");
+            abi::log(Level::Error, &format!("sekisho: pages: in {host}, {what}"));
+        }
         match self.live.as_mut().and_then(Live::inherited) {
             // Another configuration of this process has learned them: there is no moment without them.
             Some(overlay) => self.lay_over(&overlay),
-            None => self.plugin = Some(Rc::new(Plugin::new(policy, Rc::clone(&self.metrics)))),
+            None => self.put_in_force(Rc::new(policy)),
         }
         if self.kind.has_runtime_keys() {
             set_tick_period(FIRST_TICK);
@@ -89,12 +106,16 @@ impl RootContext for Root {
             self.tell();
         }
         self.refresh();
-        if let Some(live) = &mut self.live
-            && live::is_current(&self.name, configuration(&self.document))
-        {
-            live.ask(&self.metrics);
+        if live::is_current(&self.name, configuration(&self.document)) {
+            if let Some(live) = &mut self.live {
+                live.ask(&self.metrics);
+            }
+            if let Some(learned) = &mut self.learned {
+                learned.ask(&self.metrics);
+            }
         }
-        set_tick_period(self.live.as_ref().map_or(Duration::ZERO, Live::tick));
+        let ticks = [self.live.as_ref().map(Live::tick), self.learned.as_ref().map(Learned::tick)];
+        set_tick_period(ticks.into_iter().flatten().min().unwrap_or_default());
     }
 
     fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
@@ -103,8 +124,14 @@ impl RootContext for Root {
 }
 
 impl Root {
-    /// Puts in force what was learned of runtime keys, by whichever worker.
+    /// Puts in force what was learned of runtime keys and of the server's pages, by whichever worker.
     fn refresh(&mut self) {
+        if let (Some(learned), Some(plugin)) = (&mut self.learned, &self.plugin)
+            && learned.look()
+        {
+            self.put_in_force(Rc::clone(&plugin.policy));
+            self.tell_manifest();
+        }
         let Some(overlay) = self.live.as_mut().and_then(Live::news) else { return };
         self.lay_over(&overlay);
         self.tell();
@@ -129,7 +156,19 @@ impl Root {
             live.set_period(policy.runtime.period);
         }
         self.report = report;
-        self.plugin = Some(Rc::new(Plugin::new(policy, Rc::clone(&self.metrics))));
+        self.put_in_force(Rc::new(policy));
+    }
+
+    /// From now on streams begin under this policy, with what is known of the server's pages.
+    fn put_in_force(&mut self, policy: Rc<Policy>) {
+        let page = self.learned.as_ref().map_or_else(|| Rc::clone(&policy.page), |learned| learned.page(&policy.page));
+        self.plugin = Some(Rc::new(Plugin::new(policy, page, Rc::clone(&self.metrics), Rc::clone(&self.reporter))));
+    }
+
+    fn tell_manifest(&self) {
+        if let Some(learned) = self.learned.as_ref().filter(|_| live::is_current(&self.name, self.configuration())) {
+            learned.tell(&self.name);
+        }
     }
 
     /// Tells the log and the gauges what is in force: one worker for all of the process, unless this configuration was replaced.
@@ -144,6 +183,7 @@ impl Root {
         metrics::set(Gauge::RuntimeApplied, u64::try_from(applied).unwrap_or(u64::MAX));
         metrics::set(Gauge::RuntimeRefused, u64::try_from(refused).unwrap_or(u64::MAX));
         self.tell_refusals();
+        self.tell_manifest();
         if self.kind.has_runtime_keys() && !live::says_first(&self.name, self.state()) {
             return;
         }

@@ -7,6 +7,7 @@ use proxy_wasm::types::Action;
 
 use super::abi::{self, Level, Status};
 use super::kind::{Kind, LogField};
+use super::page::PageStream;
 use super::pairs;
 use super::plugin::Plugin;
 use crate::answer::Answer;
@@ -14,6 +15,7 @@ use crate::decision::{Decision, Refusal, Shadowed};
 use crate::http::{RequestHead, path};
 use crate::incident::Incident;
 use crate::metrics::AuthRoute;
+use crate::page::reports::MAX_REPORT_BYTES;
 use crate::policy::Site;
 
 /// One request.
@@ -23,12 +25,13 @@ pub struct Stream {
     /// The host, where the policy depends on it.
     host: Option<String>,
     stage: Stage,
+    page: PageStream,
 }
 
 impl Stream {
     /// A request, under the policy in force.
     pub fn new(plugin: Option<Rc<Plugin>>, kind: Kind) -> Self {
-        Self { plugin, kind, host: None, stage: Stage::Other }
+        Self { plugin, kind, host: None, stage: Stage::Other, page: PageStream::default() }
     }
 }
 
@@ -44,6 +47,11 @@ enum Stage {
         received: usize,
         /// What was noted before the body.
         earlier: Vec<Shadowed>,
+    },
+    /// It is a report of a browser, whose body is on its way.
+    Report {
+        /// Its `Content-Type`.
+        content_type: Option<Vec<u8>>,
     },
     /// It passes to where the server authenticates.
     Passed(AuthRoute),
@@ -65,11 +73,17 @@ impl Context for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, count: usize, end_of_stream: bool) -> Action {
         // Most requests end here: one call to the host, or two.
-        let target = match Target::read(self.plugin.as_deref()) {
-            Ok(Target::Other) => return Action::Continue,
-            Ok(target) => target,
+        let (target, page) = match Target::read(self.plugin.as_deref(), self.kind) {
+            Ok(read) => read,
             Err(status) => return self.fail(status),
         };
+        self.page = page;
+        match target {
+            Target::Other => return Action::Continue,
+            Target::Report => return self.begin_report(end_of_stream),
+            Target::Upgrade => return self.upgrade(),
+            Target::Delivery | Target::SignIn | Target::Guarded => {}
+        }
         if target == Target::SignIn {
             self.stage = Stage::Passed(AuthRoute::SignIn);
         }
@@ -118,6 +132,9 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if let Stage::Report { .. } = self.stage {
+            return self.report(size, end_of_stream);
+        }
         let (Stage::Reading { head, received, earlier }, Some(plugin)) = (&mut self.stage, &self.plugin) else {
             return self.stage.action();
         };
@@ -130,9 +147,26 @@ impl HttpContext for Stream {
         if end_of_stream { self.decide() } else { Action::Pause }
     }
 
+    fn on_http_response_headers(&mut self, count: usize, _end_of_stream: bool) -> Action {
+        // Our own answers pass here too, and are as they should be.
+        if let (Some(plugin), false) = (&self.plugin, matches!(self.stage, Stage::Held))
+            && let Err(status) = self.page.head(plugin, self.kind, count)
+        {
+            abi::log(Level::Error, &format!("sekisho: the head of a page cannot be changed: {status}"));
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, _size: usize, end_of_stream: bool) -> Action {
+        if let Some(plugin) = &self.plugin {
+            self.page.body(plugin, end_of_stream);
+        }
+        Action::Continue
+    }
+
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         // With trailers, no body callback is the last one.
-        self.decide()
+        if let Stage::Report { .. } = self.stage { self.report(0, true) } else { self.decide() }
     }
 }
 
@@ -141,7 +175,7 @@ impl Stage {
     fn action(&self) -> Action {
         match self {
             Self::Other | Self::Passed(_) => Action::Continue,
-            Self::Reading { .. } | Self::Held => Action::Pause,
+            Self::Reading { .. } | Self::Report { .. } | Self::Held => Action::Pause,
         }
     }
 }
@@ -153,6 +187,10 @@ enum Target {
     Delivery,
     /// Misskey's sign-in, in all its forms. Whatever this says only counts.
     SignIn,
+    /// A browser's report of what it blocked.
+    Report,
+    /// A page by plain http, of which the browser would rather have the https one.
+    Upgrade,
     /// Something that a rule for all requests wants to see.
     Guarded,
     /// Nothing that any rule wants to see.
@@ -161,21 +199,30 @@ enum Target {
 
 impl Target {
     /// Asks the host. A host that cannot say what the request is has failed.
-    fn read(plugin: Option<&Plugin>) -> Result<Self, Status> {
+    fn read(plugin: Option<&Plugin>, kind: Kind) -> Result<(Self, PageStream), Status> {
         let pseudo_field = |name| abi::request_field(name)?.ok_or(Status::NOT_FOUND);
         let is_guarded = plugin.is_some_and(|plugin| plugin.policy.guards_all_requests());
         let other = if is_guarded { Self::Guarded } else { Self::Other };
         let method = pseudo_field(":method")?;
         if path::is_read(&method) {
-            return Ok(other);
+            let page = page(plugin, kind, &method, None)?;
+            let target = if page.wants_upgrade() { Self::Upgrade } else { other };
+            return Ok((target, page));
         }
         let path = pseudo_field(":path")?;
-        Ok(match () {
+        let target = match () {
             () if path::is_inbox_delivery(&method, &path) => Self::Delivery,
             () if path.starts_with(b"/api/signin") => Self::SignIn,
+            () if plugin.is_some_and(|plugin| plugin.page.is_report(&method, &path)) => Self::Report,
             () => other,
-        })
+        };
+        Ok((target, page(plugin, kind, &method, Some(path))?))
     }
+}
+
+/// What of the request matters to the response. A delivery is answered to a server, not to a browser.
+fn page(plugin: Option<&Plugin>, kind: Kind, method: &[u8], target: Option<Vec<u8>>) -> Result<PageStream, Status> {
+    plugin.map_or(Ok(PageStream::default()), |plugin| PageStream::asked(plugin, kind, method, target))
 }
 
 impl Stream {
@@ -183,6 +230,62 @@ impl Stream {
     fn fail(&mut self, status: Status) -> Action {
         abi::log(Level::Error, &format!("sekisho: the host does not show the request: {status}"));
         self.stop(Incident::HostFailure)
+    }
+
+    /// A report is answered here, whatever becomes of it. A browser does not look at the answer.
+    fn begin_report(&mut self, end_of_stream: bool) -> Action {
+        let admits = self.plugin.as_ref().is_some_and(|plugin| plugin.admits_report());
+        let content_type = match abi::request_field("content-type") {
+            Ok(content_type) => content_type,
+            Err(status) => return self.fail(status),
+        };
+        if !admits {
+            return self.answer_plainly(429, &[("retry-after", "10")]);
+        }
+        if end_of_stream {
+            return self.answer_plainly(400, &[]);
+        }
+        self.stage = Stage::Report { content_type };
+        self.kind.await_body()
+    }
+
+    fn report(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let (Stage::Report { content_type }, Some(plugin)) = (&self.stage, &self.plugin) else {
+            return self.stage.action();
+        };
+        if size > MAX_REPORT_BYTES {
+            return self.answer_plainly(413, &[]);
+        }
+        if !end_of_stream {
+            return Action::Pause;
+        }
+        let status = match abi::request_body() {
+            Ok(body) => plugin.report(content_type.as_deref(), &body.unwrap_or_default()),
+            Err(_) => 400,
+        };
+        self.answer_plainly(status, &[])
+    }
+
+    /// Sends the browser to the same page by https.
+    fn upgrade(&mut self) -> Action {
+        match self.page.https_url() {
+            Some(url) => {
+                let fields =
+                    [("location", url.as_str()), ("vary", "upgrade-insecure-requests"), ("cache-control", "no-store")];
+                self.answer_plainly(307, &fields)
+            }
+            None => Action::Continue,
+        }
+    }
+
+    /// Answers without a body, and not for a rule.
+    fn answer_plainly(&mut self, status: u16, fields: &[(&str, &str)]) -> Action {
+        self.stage = Stage::Held;
+        let details = self.kind.details("page");
+        if let Err(status) = abi::send_local_response(status, details, &pairs::write(fields), b"") {
+            abi::log(Level::Error, &format!("sekisho: the host took no answer: {status}"));
+        }
+        Action::Pause
     }
 
     fn stop(&mut self, incident: Incident) -> Action {

@@ -95,7 +95,8 @@ fn is_named(segment: &[u8], names: &[&[u8]]) -> bool {
     names.iter().any(|name| name.eq_ignore_ascii_case(stem))
 }
 
-fn percent_decode_once(path: &[u8]) -> Vec<u8> {
+/// Undoes percent-encoding once; what is no escape stays.
+pub fn percent_decode_once(path: &[u8]) -> Vec<u8> {
     let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path;

@@ -25,6 +25,8 @@ use super::request::{MediaRequest, Rules};
 use super::respond::{Head, Refusal, failed};
 use super::settings::Settings;
 use super::worker::pool::Pool;
+use crate::page::learn;
+use crate::pin::learn::Learner;
 
 const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -43,6 +45,8 @@ pub struct Service {
     streams: streams::Streams,
     metrics: Metrics,
     started: Instant,
+    /// Learns the manifest of the server's pages, if somebody wants it.
+    pages: Option<Arc<Learner>>,
 }
 
 /// What a request comes to, before it is known whether it wanted a placeholder.
@@ -59,6 +63,7 @@ impl Service {
         match request.uri().path() {
             "/healthz" if is_own => return text("ok\n".to_owned(), "text/plain"),
             "/metrics" if is_own => return text(self.metrics_page(), metrics::MEDIA_TYPE),
+            learn::PATH if is_own => return self.page_manifest(request.headers()),
             _ => {}
         }
         if request.method() == Method::OPTIONS {
@@ -70,6 +75,17 @@ impl Service {
         drop(active);
         let body = if request.method() == Method::HEAD { AnswerBody::empty() } else { body };
         response(head, body)
+    }
+
+    fn page_manifest(&self, fields: &HeaderMap) -> Response<AnswerBody> {
+        match &self.pages {
+            Some(pages) => pages.answer(fields).map(AnswerBody::whole),
+            None => {
+                let mut response = text("page.learn_origin is not set\n".to_owned(), "text/plain");
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                response
+            }
+        }
     }
 
     async fn media<B>(self: &Arc<Self>, request: &Request<B>, peer: IpAddr) -> Answered {
@@ -149,6 +165,13 @@ impl Service {
         }
     }
 
+    /// The same, answering with what `learner` knows. Somebody else keeps it learning.
+    #[must_use]
+    pub fn with_pages(mut self, learner: Arc<Learner>) -> Self {
+        self.pages = Some(learner);
+        self
+    }
+
     /// Ends what is under way, within `grace`.
     pub async fn shutdown(&self, grace: Duration) {
         self.pool.shutdown(grace).await;
@@ -174,7 +197,8 @@ impl Service {
         self.metrics.set(Gauge::PoolBusy, number(stats.active));
         self.metrics.set(Gauge::PoolQueued, number(stats.waiting));
         self.metrics.set(Gauge::CacheBytes, self.cache.weighted_size());
-        self.metrics.render() + &metrics::workers::render(&stats)
+        let pages = self.pages.as_ref().map(|pages| pages.metrics()).unwrap_or_default();
+        self.metrics.render() + &metrics::workers::render(&stats) + &pages
     }
 }
 
@@ -236,7 +260,7 @@ fn passed_on(fields: &HeaderMap) -> FetchRequest {
         if_range: fields.get(IF_RANGE).cloned(),
         via: all(&VIA),
         cdn_loop: all(&CDN_LOOP),
-        max_bytes: None,
+        ..FetchRequest::default()
     }
 }
 

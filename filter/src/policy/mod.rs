@@ -9,6 +9,7 @@ mod site;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
@@ -20,6 +21,7 @@ use crate::decision::{Action, Mode};
 use crate::hash;
 use crate::json::{self, Json};
 use crate::media_settings;
+use crate::page::{self, Page};
 use crate::registry::RULE_SECTIONS;
 use crate::runtime::Settings;
 use compiler::{Compiler, unknown_keys};
@@ -61,6 +63,8 @@ pub struct Policy {
     pub runtime: Settings,
     /// What the media service does; the filter only checks it.
     pub media: media_settings::Settings,
+    /// What browsers get.
+    pub page: Rc<Page>,
     effective: Value,
     /// See [`Self::fingerprint`].
     fingerprint: u32,
@@ -108,7 +112,7 @@ impl Policy {
             return Err(root_error(format!("expected an object, found {}", document.kind())));
         };
         let mut compiler = Compiler::new(overlay);
-        let sections: Vec<&str> = RULE_SECTIONS.iter().copied().chain(["hosts", "media", "runtime"]).collect();
+        let sections: Vec<&str> = RULE_SECTIONS.iter().copied().chain(["hosts", "media", "page", "runtime"]).collect();
         compiler.errors.extend(unknown_keys("$", document, &sections));
         let base = Source { root: Some(root), path: "$".to_owned(), runtime: String::new() };
         let all = compiler.site(std::slice::from_ref(&base), None);
@@ -117,6 +121,8 @@ impl Policy {
         effective.insert("runtime".to_owned(), fields);
         let (media, fields) = compiler.group("media", std::slice::from_ref(&base), media_settings::Settings::read);
         effective.insert("media".to_owned(), fields);
+        let (page, fields) = compiler.group("page", std::slice::from_ref(&base), page::Settings::read);
+        effective.insert("page".to_owned(), fields);
 
         let mut hosts = BTreeMap::new();
         let mut hosts_effective = Map::new();
@@ -136,7 +142,8 @@ impl Policy {
             std::iter::once(&base).chain(hosts.values()).any(|site| !site.guard.rules().is_empty());
         let effective = Value::Object(effective);
         let fingerprint = fingerprint(&effective);
-        Ok((Self { base, hosts, runtime, media, effective, fingerprint, guards_all_requests }, report))
+        let page = Rc::new(Page::new(page));
+        Ok((Self { base, hosts, runtime, media, page, effective, fingerprint, guards_all_requests }, report))
     }
 
     /// The rules for a host, by its name in the form of [`host::name`]; those for all others when it has none of its own.
@@ -226,7 +233,7 @@ mod tests {
                 "nothing":{}},"outbox":{}}"#
             ),
             [
-                "$.outbox: unknown key; known are closing, inbox, hosts, media, runtime",
+                "$.outbox: unknown key; known are closing, inbox, hosts, media, page, runtime",
                 "$.inbox.nothing: unknown key; known are content_type, content_encoding, size, json, type, shape, ld, \
                  collection, origin, owner, announce, accept, move, relay, reaction, mentions, recipients, keywords",
                 "$.inbox.origin.allowed_ports[1]: expected a whole number from 1 to 65535",
@@ -246,7 +253,10 @@ mod tests {
             ("{", "$: EOF while parsing an object at line 1 column 1"),
             ("{\"inbox\":{},\"inbox\":{}}", "$: a key occurs twice in the object that ends at line 1 column 23"),
             ("{\"inbox\":7}", "$.inbox: expected an object, found a number"),
-            ("{\"in\\nbox\":{}}", "$.[\"in\\nbox\"]: unknown key; known are closing, inbox, hosts, media, runtime"),
+            (
+                "{\"in\\nbox\":{}}",
+                "$.[\"in\\nbox\"]: unknown key; known are closing, inbox, hosts, media, page, runtime",
+            ),
             (
                 "{\"inbox\":{\"mentions\":{\"max\":-1}}}",
                 "$.inbox.mentions.max: expected a whole number from 0 to 10000",

@@ -102,6 +102,8 @@ pub enum Kind {
     Text,
     /// An array, which no runtime key can hold.
     List,
+    /// An object of its own shape, which no runtime key can hold.
+    Object,
 }
 
 impl Kind {
@@ -113,6 +115,7 @@ impl Kind {
             Self::Word => "word",
             Self::Text => "text",
             Self::List => "list",
+            Self::Object => "object",
         }
     }
 
@@ -128,7 +131,7 @@ impl Kind {
             Self::Boolean => text.parse().ok().map(Json::Bool),
             // An unquoted `off` of a YAML file.
             Self::Word if text == "false" => Some(Json::String("off".into())),
-            Self::Word | Self::Text | Self::List => None,
+            Self::Word | Self::Text | Self::List | Self::Object => None,
         };
         read.unwrap_or_else(|| Json::String(text.into()))
     }

@@ -207,6 +207,34 @@ impl<'d> Reader<'d> {
         Check::Never
     }
 
+    /// An object of its own shape, which `read` takes whole or names the faults of, each by its place within; `show` prints it.
+    pub fn object<T: Default>(
+        &mut self,
+        key: &'static str,
+        schema: Value,
+        doc: &'static str,
+        read: impl Fn(&Json<'_>) -> Result<T, Vec<(String, String)>>,
+        show: impl Fn(&T) -> Value,
+    ) -> T {
+        self.refuse_live(key, "is an object: it can be changed in the policy only");
+        let said = self.layers.iter().enumerate().find_map(|(index, layer)| Some((index, layer.member(key)?)));
+        let mut value = T::default();
+        match said.map(|(index, json)| (index, read(json))) {
+            None => {}
+            Some((_, Ok(read))) => value = read,
+            // What is wrong with the layers behind was said when they were compiled.
+            Some((index, Err(_))) if index > 0 => {}
+            Some((_, Err(errors))) => {
+                for (place, message) in errors {
+                    self.error(&format!("{key}{place}"), message);
+                }
+            }
+        }
+        let (kind, default, shown) = (Kind::Object, show(&T::default()), show(&value));
+        self.outcome.fields.push(Field { key, kind, live: false, schema, default, value: shown, doc });
+        value
+    }
+
     /// A number of things, within a range.
     pub fn limit(&mut self, key: &'static str, range: RangeInclusive<u32>, default: u32, doc: &'static str) -> usize {
         usize::try_from(self.integer(key, range, default, doc)).unwrap_or(usize::MAX)

@@ -10,6 +10,7 @@ use super::site::read_rule;
 use super::{Choice, MAX_HOSTS, Overlay, PREFIX};
 use crate::incident::Incident;
 use crate::media_settings;
+use crate::page;
 use crate::registry::{RULE_SECTIONS, RULES, Rule};
 use crate::runtime;
 
@@ -28,6 +29,7 @@ pub fn json_schema() -> Value {
         }),
     );
     members.insert("media".to_owned(), object(Some(media_settings::SUMMARY), fields_schema(media_fields())));
+    members.insert("page".to_owned(), object(Some(page::SUMMARY), fields_schema(page_fields())));
     members.insert("runtime".to_owned(), object(Some(runtime::SUMMARY), fields_schema(runtime_fields())));
     let mut schema = object(Some("The policy of Sekisho"), members);
     if let Value::Object(members) = &mut schema {
@@ -80,6 +82,10 @@ fn runtime_fields() -> Vec<Field> {
     declared(|reader| drop(runtime::Settings::read(reader)))
 }
 
+fn page_fields() -> Vec<Field> {
+    declared(|reader| drop(page::Settings::read(reader)))
+}
+
 fn media_fields() -> Vec<Field> {
     declared(|reader| drop(media_settings::Settings::read(reader)))
 }
@@ -99,7 +105,10 @@ pub fn runtime_keys_table() -> String {
         let (values, defaults) = (values(field), common_defaults(&found));
         let _ = writeln!(table, "| `{PREFIX}RULE.{key}` | {values} | {defaults} | {} |", field.doc);
     }
-    let groups = RULES.iter().map(|rule| (rule.id, fields(rule))).chain([("runtime", runtime_fields())]);
+    let groups = RULES
+        .iter()
+        .map(|rule| (rule.id, fields(rule)))
+        .chain([("page", page_fields()), ("runtime", runtime_fields())]);
     for (id, fields) in groups {
         for field in fields.iter().filter(|field| field.live && !COMMON.contains(&field.key)) {
             let (key, default) = (field.key, plain(&field.default));

@@ -71,6 +71,7 @@ async fn what_the_origin_server_sees() {
         via: vec![value("2.0 envoy"), value("1.1 other")],
         cdn_loop: vec![value("other")],
         max_bytes: None,
+        accept: None,
     };
     let fetched = fetcher.get(&url("/moved"), asked.clone()).await.unwrap();
     assert_eq!((fetched.status.as_u16(), fetched.fields.content_range.clone()), (206, Some(value("bytes 0-3/9"))));

@@ -176,6 +176,28 @@ impl Fetcher {
         Err(FetchError::TooManyRedirects)
     }
 
+    /// Makes one request and gives out whatever answers it: any status, redirects too. Only what has a content coding is refused. For the pages of the
+    /// operator's own server, whose error pages count as well.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub async fn once(
+        &self,
+        url: &Url,
+        request: FetchRequest,
+    ) -> Result<(http::response::Parts, FetchBody), FetchError> {
+        let started = Instant::now();
+        let deadline = started.checked_add(self.deadlines.total).unwrap_or(started + A_DAY);
+        let (response, connection) = self.hop(url, &request, deadline).await?;
+        if !fields::is_identity(response.headers()) {
+            return Err(FetchError::ContentEncoding);
+        }
+        let (head, incoming) = response.into_parts();
+        let max_bytes = request.max_bytes.unwrap_or(u64::MAX).min(self.max_bytes);
+        let limits = Limits { max_bytes, idle: self.deadlines.idle, started, deadline };
+        Ok((head, FetchBody::new(incoming, connection, limits)?))
+    }
+
     /// One request to one server. Everything is judged here, so no hop can miss it.
     async fn hop(
         &self,

@@ -79,6 +79,18 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// One of our tools, which is no media proxy: `Sekisho/<version> (<name>)`.
+    ///
+    /// # Errors
+    /// [`BadIdentity`].
+    pub fn tool(name: &str) -> Result<Self, BadIdentity> {
+        let identity = Self::new(name, None)?;
+        let user_agent = format!("Sekisho/{} ({name})", env!("CARGO_PKG_VERSION"));
+        Ok(Self { user_agent: HeaderValue::try_from(user_agent).map_err(|_| BadIdentity::Pseudonym)?, ..identity })
+    }
+}
+
 /// What one fetch asks for, beside the URL.
 #[derive(Clone, Debug, Default)]
 pub struct FetchRequest {
@@ -92,6 +104,8 @@ pub struct FetchRequest {
     pub cdn_loop: Vec<HeaderValue>,
     /// The most bytes to take, if less than the fetcher's own limit.
     pub max_bytes: Option<u64>,
+    /// What media types to ask for; any if it is not set.
+    pub accept: Option<HeaderValue>,
 }
 
 impl FetchRequest {
@@ -115,7 +129,7 @@ pub(super) fn request(
     let fields = request.headers_mut();
     fields.insert(HOST, HeaderValue::try_from(authority).map_err(|_| FetchError::Target(TargetError::Form))?);
     fields.insert(USER_AGENT, identity.user_agent.clone());
-    fields.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    fields.insert(ACCEPT, options.accept.clone().unwrap_or_else(|| HeaderValue::from_static("*/*")));
     // What is compressed has no size that could be believed, and pictures are compressed already.
     fields.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     fields.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -208,6 +222,7 @@ mod tests {
             via: vec![value("2.0 a"), value("1.1 b (x, y)")],
             cdn_loop: vec![value("c; p=1")],
             max_bytes: None,
+            accept: None,
         };
         let url = Url::parse("https://files.example:8443/a%20b?c={d}|e#f").unwrap();
         let request = request(&url, &identity, &options).unwrap();

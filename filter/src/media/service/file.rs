@@ -133,7 +133,8 @@ impl Service {
         let metrics = Metrics::default();
         metrics.set(Gauge::PoolSize, u64::try_from(workers).unwrap_or(u64::MAX));
         let (room, streams) = (Room::default(), Streams::default());
-        Ok(Self { settings, fetcher, pool, limiter, cache, room, streams, metrics, started: Instant::now() })
+        let started = Instant::now();
+        Ok(Self { settings, fetcher, pool, limiter, cache, room, streams, metrics, started, pages: None })
     }
 
     pub(super) async fn file(&self, media: &MediaRequest, fetch: &FetchRequest) -> Result<Found, Refusal> {

@@ -1,0 +1,160 @@
+//! What browsers get: the Content Security Policy and its kin, and the integrity of what pages load. `DESIGN.md` has the whole.
+
+mod build;
+pub mod csp;
+mod etag;
+pub mod fields;
+pub mod import_map;
+pub mod learn;
+pub mod manifest;
+mod preset;
+pub mod reports;
+mod request;
+mod response;
+pub mod rewrite;
+mod security_fields;
+pub mod settings;
+mod sources;
+mod treatment;
+
+use std::sync::Arc;
+
+use crate::hash;
+use build::Template;
+use import_map::ImportMaps;
+pub use request::{PageRequest, may_be_page, wants_page};
+pub use settings::{SUMMARY, Settings};
+
+pub use treatment::Treatment;
+
+use manifest::Manifest;
+use rewrite::Rewriter;
+use settings::Disposition;
+
+/// The name of the endpoint in `Reporting-Endpoints`.
+const ENDPOINT: &str = "sekisho";
+
+/// What browsers get, compiled.
+#[derive(Debug)]
+pub struct Page {
+    /// As the policy has it.
+    pub settings: Settings,
+    /// What is enforced.
+    enforced: Option<Template>,
+    /// What breaks no page, whatever its scripts are.
+    base: Template,
+    /// What is only reported.
+    reported: Option<Template>,
+    /// The integrity of modules.
+    maps: ImportMaps,
+    /// Tells what is made of a page from what another policy would make of it.
+    number: u64,
+}
+
+impl Page {
+    /// Compiles the section.
+    pub fn new(settings: Settings) -> Self {
+        let is_known = settings.manifest.is_some();
+        let full = || Template::full(&settings, true);
+        let enforced = match settings.disposition {
+            Disposition::Report => None,
+            Disposition::Enforce | Disposition::Both if is_known => Some(full()),
+            Disposition::Enforce | Disposition::Both => Some(Template::base(&settings)),
+        };
+        let reported = match settings.disposition {
+            Disposition::Enforce => None,
+            Disposition::Report => Some(full()),
+            // What is enforced reports anyway. This tells whether the operator's own sources are still needed.
+            Disposition::Both if is_known => Some(Template::full(&settings, false)),
+            Disposition::Both => Some(full()),
+        };
+        let number = hash::of_text(format_args!("{settings:?}"));
+        let known = settings.manifest.as_ref().filter(|_| settings.import_map);
+        let maps = known.map(ImportMaps::new).unwrap_or_default();
+        let base = Template::base(&settings);
+        Self { settings, enforced, base, reported, maps, number }
+    }
+
+    /// The same with what was learned of the pages.
+    ///
+    /// # Errors
+    /// Why that does not fit the rest of the section.
+    pub fn with_manifest(&self, manifest: &Arc<Manifest>) -> Result<Self, String> {
+        self.learned(manifest).map(Self::new)
+    }
+
+    /// Whether what was learned of the pages fits the rest of the section.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn fits(&self, manifest: &Arc<Manifest>) -> Result<(), String> {
+        self.learned(manifest).map(drop)
+    }
+
+    fn learned(&self, manifest: &Arc<Manifest>) -> Result<Settings, String> {
+        let settings = Settings { manifest: Some(Arc::clone(manifest)), ..self.settings.clone() };
+        let fault = settings.faults().into_iter().next();
+        fault.map_or(Ok(settings), |(key, message)| Err(format!("page.{key}: {message}")))
+    }
+
+    /// Whether pages differ by the language that a browser asks for.
+    pub fn needs_language(&self) -> bool {
+        self.maps.varies()
+    }
+
+    /// What writes into a page, which [`Page::response`] said is rewritten.
+    pub fn rewriter(&self, request: &PageRequest, content_type: Option<&[u8]>) -> Option<Rewriter> {
+        let known = self.settings.manifest.as_ref().filter(|_| self.settings.integrity);
+        let scheme = if request.is_https { "https" } else { "http" };
+        let origin = self.host(request).map(|host| format!("{scheme}://{host}"));
+        let page = rewrite::Page { origin: origin.as_deref(), path: &request.path };
+        let charset = content_type.and_then(treatment::charset);
+        Rewriter::new(known.unwrap_or(&Arc::default()), self.import_map(request), &page, charset)
+    }
+
+    /// Whether there is anything to write into pages.
+    pub fn rewrites(&self) -> bool {
+        let names = |manifest: &Arc<Manifest>| {
+            !manifest.scripts.is_empty() || !manifest.styles.is_empty() || !manifest.modules.is_empty()
+        };
+        let known = self.settings.manifest.as_ref().is_some_and(names);
+        known && (self.settings.integrity || self.settings.import_map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::manifest::{Integrity, MAX_INLINE};
+    use super::*;
+    use crate::policy::Policy;
+
+    fn learning(fields: &str) -> Page {
+        let policy = format!(r#"{{"page":{{"learn_origin":"http://a","preset":"misskey"{fields}}}}}"#);
+        let policy = Policy::parse(policy.as_bytes()).unwrap();
+        Page::new(policy.page.settings.clone())
+    }
+
+    #[test]
+    fn what_is_learned_is_as_if_it_were_pinned() {
+        let manifest = Manifest {
+            inline: manifest::Inline { scripts: vec![Integrity::sha256(b"x")], ..<_>::default() },
+            ..<_>::default()
+        };
+        let pinned = format!(r#"{{"page":{{"preset":"misskey","manifest":{}}}}}"#, manifest.to_json());
+        let pinned = Policy::parse(pinned.as_bytes()).unwrap();
+        let unlearned = learning("");
+        let learned = unlearned.with_manifest(&Arc::new(manifest)).unwrap();
+        assert_eq!(format!("{:?}", learned.enforced), format!("{:?}", pinned.page.enforced));
+        assert_ne!(format!("{:?}", learned.enforced), format!("{:?}", unlearned.enforced));
+        assert_ne!(learned.number, unlearned.number);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_used() {
+        let hashes: Vec<Integrity> = (0..MAX_INLINE).map(|n| Integrity::sha384(&n.to_le_bytes())).collect();
+        let inline = manifest::Inline { scripts: hashes.clone(), handlers: hashes, ..<_>::default() };
+        let manifest = Manifest { inline, ..<_>::default() };
+        let error = learning("").with_manifest(&Arc::new(manifest)).unwrap_err();
+        assert!(error.starts_with("page.manifest: makes a policy of "), "{error}");
+    }
+}

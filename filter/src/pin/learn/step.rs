@@ -1,0 +1,89 @@
+//! What a look at the server came to, and how the log tells it.
+
+use std::fmt;
+
+use crate::page::learn::MAX_BYTES;
+use crate::pin::report::Trusted;
+use crate::pin::{PinError, Report};
+
+/// How much of what was left out the log is told.
+const MAX_TOLD: usize = 10;
+
+/// What one look came to.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing changed.
+    Unchanged,
+    /// There is a manifest, and how it came about.
+    Learned {
+        /// Why it was looked for.
+        why: Why,
+        /// How much is known.
+        summary: String,
+        /// What is trusted inline that was not before. Somebody may want to look at it.
+        new: Vec<Trusted>,
+        /// The whole report.
+        report: Report,
+    },
+    /// A try that knows less than the one before, of the same shell. It is not used.
+    Worse(Report),
+    /// The server does not answer, or with what no manifest can say. What is known stays.
+    Failed(LearnError),
+}
+
+/// Why a manifest was learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There was none.
+    First,
+    /// The server has another build.
+    ShellChanged,
+    /// The one before was not complete.
+    Incomplete,
+}
+
+/// Why there is no other manifest.
+#[derive(Debug)]
+pub enum LearnError {
+    /// The server could not be read.
+    Pin(PinError),
+    /// The filter would not take so many bytes.
+    TooLarge(usize),
+}
+
+impl fmt::Display for LearnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pin(error) => error.fmt(f),
+            Self::TooLarge(bytes) => write!(f, "the manifest has {bytes} bytes, of at most {MAX_BYTES}"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unchanged => f.write_str("pages: as they were"),
+            Self::Learned { why, summary, new, report } => {
+                let why = match why {
+                    Why::First => "learned",
+                    Why::ShellChanged => "learned again, the server has another build",
+                    Why::Incomplete => "learned again, the last time was not complete",
+                };
+                write!(f, "pages: {why}: {summary}; {} left out", report.left_out())?;
+                new.iter().try_for_each(|trusted| write!(f, "\n  {trusted}"))?;
+                left_out(f, report)
+            }
+            Self::Worse(report) => {
+                write!(f, "pages: the last manifest stays, now {} would be left out", report.left_out())?;
+                left_out(f, report)
+            }
+            Self::Failed(error) => write!(f, "pages: not learned, what is known stays: {error}"),
+        }
+    }
+}
+
+fn left_out(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    let mut problems = report.problems.iter().filter(|problem| problem.is_left_out).take(MAX_TOLD);
+    problems.try_for_each(|problem| write!(f, "\n  {problem}"))
+}
