@@ -1,5 +1,6 @@
 //! Shared parts of the end-to-end tests and benchmarks.
 
+pub mod browser;
 pub mod cases;
 pub mod client;
 pub mod corpora;
@@ -10,6 +11,7 @@ pub mod media;
 pub mod metrics;
 pub mod replay;
 mod server;
+pub mod site;
 pub mod stats;
 pub mod workers;
 pub mod xds;

@@ -76,6 +76,11 @@ impl Load {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// How long the slowest request took so far.
+    pub fn slowest(&self) -> Duration {
+        Duration::from_micros(self.slowest.load(Ordering::Relaxed) as u64)
+    }
+
     /// Ends it, and asserts that every answer was right. A connection that fails and an answer that does not come within
     /// [`PATIENCE`](crate::client::PATIENCE) are wrong as well.
     ///
@@ -84,8 +89,7 @@ impl Load {
     pub fn finish(mut self) {
         self.over.store(true, Ordering::Relaxed);
         let wrong: Vec<String> = self.threads.drain(..).flat_map(|thread| thread.join().unwrap()).collect();
-        let slowest = Duration::from_micros(self.slowest.load(Ordering::Relaxed) as u64);
-        println!("{} requests, the slowest took {slowest:?}", self.sent());
+        println!("{} requests, the slowest took {:?}", self.sent(), self.slowest());
         assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), self.sent());
     }
 }

@@ -38,7 +38,16 @@ fn a_host_of_its_own_answers_at_the_root() {
         let answer = ask("GET", "media.example", &target);
         assert_eq!((answer.status, answer.field("content-type")), (200, Some("image/webp")), "{target}");
     }
-    for path in ["/metrics", "/healthz", "/%6detrics", "//metrics", "/metrics?x", "/x/../healthz", "/metrics/"] {
+    for path in [
+        "/metrics",
+        "/healthz",
+        "/%6detrics",
+        "//metrics",
+        "/metrics?x",
+        "/x/../healthz",
+        "/metrics/",
+        "/page-manifest",
+    ] {
         assert_eq!(ask("GET", "media.example", path).status, 404, "{path}");
     }
     assert_eq!(ask("POST", "media.example", "/inbox").status, 405);
@@ -47,6 +56,9 @@ fn a_host_of_its_own_answers_at_the_root() {
     assert!(ask("GET", "sekisho.example", "/metrics").text().contains("demo origin"));
     // And where the service is asked itself, they are there, for Prometheus and the health check.
     assert!(media.metric("sekisho_media_requests_total{outcome=\"converted\"}") >= 1);
+    // It learns no manifest unless it is told of which server.
+    let request = request("GET", "/page-manifest", "Connection: close\r\n");
+    assert_eq!(exchange(media.addr(), &request).unwrap().status, 404);
     assert_eq!(media.stack.admin().stat("cluster.media.health_check.failure"), Some(0));
     assert!(media.stack.admin().stat("cluster.media.health_check.success") > Some(0));
 }

@@ -60,7 +60,7 @@ impl Connection {
                 Err(error) => return Err(Error::new(format!("reading an answer: {error}"))),
             }
             if let Some((head, content)) = split(&self.read, b"\r\n\r\n")
-                && content.len() >= content_length(head).unwrap_or_default()
+                && let Some(content) = whole(head, content)
             {
                 return check(request, head, content);
             }
@@ -89,6 +89,17 @@ pub fn run(connections: &mut [Connection], request: &Request, count: usize) -> R
         })
     })?;
     Ok(start.elapsed())
+}
+
+/// The content once it is whole; of a chunked one all from the first chunk on.
+fn whole<'c>(head: &[u8], content: &'c [u8]) -> Option<&'c [u8]> {
+    match content_length(head) {
+        Some(length) => (content.len() >= length).then_some(content),
+        None if head.ends_with(b"transfer-encoding: chunked") => {
+            content.strip_suffix(b"\r\n0\r\n\r\n").and_then(|chunks| split(chunks, b"\r\n")).map(|(_size, rest)| rest)
+        }
+        None => Some(content),
+    }
 }
 
 fn content_length(head: &[u8]) -> Option<usize> {
@@ -129,6 +140,14 @@ mod tests {
         assert_eq!(origin.requests().len(), 10);
         assert!(run(&mut connections, &get(202, "export default"), 1).is_err());
         assert!(run(&mut connections, &get(200, "import"), 1).is_err());
+    }
+
+    #[test]
+    fn the_end_of_an_answer() {
+        assert_eq!(whole(b"HTTP/1.1 200 OK\r\ncontent-length: 2", b"x"), None);
+        let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked";
+        assert_eq!(whole(chunked, b"2\r\nab\r\n"), None);
+        assert_eq!(whole(chunked, b"2\r\nab\r\n0\r\n\r\n"), Some(&b"ab"[..]));
     }
 
     #[test]

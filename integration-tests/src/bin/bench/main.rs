@@ -5,6 +5,7 @@ mod allocator;
 mod cpu;
 mod load;
 mod native;
+mod pages;
 mod rounds;
 mod scenarios;
 mod table;
@@ -20,15 +21,20 @@ use xtask::origin::Origin;
 use crate::rounds::Plan;
 
 const HELP: &str = "\
-cargo xtask bench [--quick] [--native]
+cargo xtask bench [--quick] [--native] [--pages]
 
   --quick   two short rounds: only to see that it works
-  --native  only the decision alone, without Envoy
+  --native  only what runs without Envoy
+  --pages   only pages
 ";
 
 /// Rounds are a multiple of twice the number of variants: then everybody has had every place equally often.
 const FULL: Plan = Plan { rounds: 20, requests: 5_000, warm_up: 500, connections: 4 };
 const QUICK: Plan = Plan { rounds: 2, requests: 300, warm_up: 50, connections: 4 };
+
+/// The same of pages, which are larger.
+const FULL_PAGES: Plan = Plan { rounds: 20, requests: 400, warm_up: 40, connections: 4 };
+const QUICK_PAGES: Plan = Plan { rounds: 2, requests: 20, warm_up: 5, connections: 2 };
 
 /// Batches of the native decision.
 const FULL_BATCHES: usize = 301;
@@ -45,11 +51,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let (mut quick, mut native_only) = (false, false);
+    let (mut quick, mut native_only, mut pages_only) = (false, false, false);
     for arg in env::args().skip(1) {
         match arg.as_str() {
             "--quick" => quick = true,
             "--native" => native_only = true,
+            "--pages" => pages_only = true,
             "--help" => {
                 print!("{HELP}");
                 return Ok(());
@@ -57,10 +64,17 @@ fn run() -> Result<()> {
             _ => return Err(Error::new(format!("there is no option {arg:?}\n\n{HELP}"))),
         }
     }
-    if !native_only {
+    let batches = if quick { QUICK_BATCHES } else { FULL_BATCHES };
+    if !native_only && !pages_only {
         through_envoy(if quick { QUICK } else { FULL })?;
     }
-    native::run(if quick { QUICK_BATCHES } else { FULL_BATCHES })
+    if !native_only {
+        pages::through_envoy(if quick { QUICK_PAGES } else { FULL_PAGES })?;
+    }
+    if !pages_only {
+        native::run(batches)?;
+    }
+    pages::native(batches)
 }
 
 fn through_envoy(plan: Plan) -> Result<()> {
@@ -76,7 +90,7 @@ fn through_envoy(plan: Plan) -> Result<()> {
          1.00 is the noise of this machine."
     );
     for (scenario, measured) in scenarios.iter().zip(&measured) {
-        table::print(scenario, measured);
+        table::print(scenario, measured, &table::RATIOS);
     }
     Ok(())
 }

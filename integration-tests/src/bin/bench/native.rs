@@ -63,14 +63,16 @@ fn print(name: &str, times: &Times, ours: Allocations, theirs: Allocations, aim:
 }
 
 /// Nanoseconds of a call, batch by batch.
-struct Times {
-    ours: Vec<f64>,
-    theirs: Vec<f64>,
+pub struct Times {
+    /// Of the one.
+    pub ours: Vec<f64>,
+    /// Of the other.
+    pub theirs: Vec<f64>,
 }
 
 impl Times {
     /// Times two pieces of work in turns.
-    fn take(batches: usize, ours: impl Fn(), theirs: impl Fn()) -> Self {
+    pub fn take(batches: usize, ours: impl Fn(), theirs: impl Fn()) -> Self {
         let calls = calls_of_a_batch(&ours).min(calls_of_a_batch(&theirs));
         let mut times = Self { ours: Vec::new(), theirs: Vec::new() };
         for _ in 0..batches {

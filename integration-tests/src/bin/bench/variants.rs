@@ -1,6 +1,7 @@
 //! The proxies that are compared: the same configuration with and without a filter.
 
 use std::fs;
+use std::net::SocketAddr;
 
 use xtask::error::{Context, Error, Result};
 use xtask::origin::Origin;
@@ -42,6 +43,26 @@ pub fn start(origin: &Origin) -> Result<Vec<Variant>> {
         (NO_OP_ALL, no_op.edit(capabilities, "")),
         (SEKISHO, options.clone()),
         (AGAIN, plain(&options, "again")?),
+    ];
+    variants.into_iter().map(|(name, options)| Ok(Variant { name, stack: Stack::start(&options)? })).collect()
+}
+
+/// The filter as it comes: pages get fields, and pass as they are.
+pub const FIELDS: &str = "fields only";
+/// The filter with a manifest.
+pub const REWRITING: &str = "rewriting";
+
+/// The proxies that are compared for pages, under two policies.
+pub fn of_pages(upstream: SocketAddr, manifest: &str) -> Result<Vec<Variant>> {
+    let mut options = Options::new(upstream)?;
+    options.concurrency = Some(1);
+    let known = format!(r#"{{"page":{{"preset":"misskey","manifest":{manifest}}}}}"#);
+    let variants = [
+        (PLAIN, plain(&options, "pages-plain")?),
+        (NO_OP, options.clone().module(wasm_module("noop"))),
+        (FIELDS, options.clone()),
+        (REWRITING, options.clone().policy(known)),
+        (AGAIN, plain(&options, "pages-again")?),
     ];
     variants.into_iter().map(|(name, options)| Ok(Variant { name, stack: Stack::start(&options)? })).collect()
 }
