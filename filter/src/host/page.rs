@@ -10,9 +10,7 @@ use crate::decision::Mode;
 use crate::metrics::{Counter, PageResult};
 use crate::page::fields::{Changes, Received};
 use crate::page::rewrite::Rewriter;
-use crate::page::{Page, PageRequest, Treatment, may_be_page, wants_page};
-
-const CSP: &str = "content-security-policy";
+use crate::page::{CSP, Page, PageRequest, Treatment, may_be_page, wants_page};
 
 /// How far a response is.
 #[derive(Default)]
@@ -104,8 +102,6 @@ impl PageStream {
         if treatment.is_page() {
             // Each call to the host costs; and where it does not show all, there may be policies that were not seen.
             changes.remove.retain(|name| if is_shown { Received(&fields).has(name) } else { *name != CSP });
-        }
-        if treatment.is_page() {
             let result = if changes.rewrite { PageResult::Rewritten } else { PageResult::Headed };
             plugin.count(Counter::Page(result));
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::csp::Directive;
 use super::manifest::{Integrity, Manifest};
 use super::preset::{BASE, Preset};
 use super::settings::Settings;
@@ -96,16 +97,9 @@ impl Template {
 
     /// The list that a browser takes where there is none of this name (CSP3 section 6.8.3).
     fn fallback(&self, name: &str) -> Vec<String> {
-        let chain: &[&str] = match name {
-            "script-src-elem" | "script-src-attr" => &["script-src", "default-src"],
-            "style-src-elem" | "style-src-attr" => &["style-src", "default-src"],
-            "worker-src" => &["child-src", "script-src", "default-src"],
-            "frame-src" => &["child-src", "default-src"],
-            name if name.ends_with("-src") && name != "default-src" => &["default-src"],
-            _ => &[],
-        };
-        let find = |wanted: &&str| self.directives.iter().find(|(known, _)| known == wanted);
-        let found = chain.iter().find_map(find).map(|(_, list)| list.clone());
+        let directive = Directive::new(name);
+        let find = |wanted: &Directive| self.directives.iter().find(|(known, _)| known == wanted.as_str());
+        let found = directive.fallbacks().iter().find_map(find).map(|(_, list)| list.clone());
         found.unwrap_or_default().into_iter().filter(|source| source != "'none'").collect()
     }
 
@@ -137,8 +131,7 @@ impl Template {
             for source in sources.iter().map(String::as_str).chain(import_map) {
                 write_source(&mut text, source, place.host);
             }
-            let is_none = text.get(start..).is_some_and(|list| list.is_empty());
-            if is_none && name != "upgrade-insecure-requests" {
+            if text.len() == start {
                 text.push_str(" 'none'");
             }
         }

@@ -1,5 +1,6 @@
 //! What browsers get: the Content Security Policy and its kin, and the integrity of what pages load. `DESIGN.md` has the whole.
 
+mod authority;
 mod build;
 pub mod csp;
 mod etag;
@@ -12,6 +13,7 @@ pub mod reports;
 mod request;
 mod response;
 pub mod rewrite;
+pub mod script_type;
 mod security_fields;
 pub mod settings;
 mod sources;
@@ -23,8 +25,8 @@ use crate::hash;
 use build::Template;
 use import_map::ImportMaps;
 pub use request::{PageRequest, may_be_page, wants_page};
+pub use response::CSP;
 pub use settings::{SUMMARY, Settings};
-
 pub use treatment::Treatment;
 
 use manifest::Manifest;
@@ -56,10 +58,11 @@ impl Page {
     pub fn new(settings: Settings) -> Self {
         let is_known = settings.manifest.is_some();
         let full = || Template::full(&settings, true);
+        let base = Template::base(&settings);
         let enforced = match settings.disposition {
             Disposition::Report => None,
             Disposition::Enforce | Disposition::Both if is_known => Some(full()),
-            Disposition::Enforce | Disposition::Both => Some(Template::base(&settings)),
+            Disposition::Enforce | Disposition::Both => Some(base.clone()),
         };
         let reported = match settings.disposition {
             Disposition::Enforce => None,
@@ -71,7 +74,6 @@ impl Page {
         let number = hash::of_text(format_args!("{settings:?}"));
         let known = settings.manifest.as_ref().filter(|_| settings.import_map);
         let maps = known.map(ImportMaps::new).unwrap_or_default();
-        let base = Template::base(&settings);
         Self { settings, enforced, base, reported, maps, number }
     }
 

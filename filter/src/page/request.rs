@@ -1,6 +1,6 @@
 //! What of a request matters to the page that answers it.
 
-use super::{Page, etag, response};
+use super::{Page, authority, etag};
 use crate::decision::Mode;
 use crate::hash;
 use crate::http::{accept, host, path};
@@ -42,28 +42,29 @@ impl PageRequest {
     /// The same by https; `None` for a host that can have no certificate, and for the machine itself, where nothing may listen for it.
     pub fn https_url(&self) -> Option<String> {
         let host =
-            self.host.as_deref().filter(|host| response::may_have_https(host) && !response::is_loopback(host))?;
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            self.host.as_deref().filter(|host| authority::may_have_https(host) && !authority::is_loopback(host))?;
         let target = self
             .target
             .as_deref()
             .filter(|target| target.starts_with('/') && target.bytes().all(|b| b.is_ascii_graphic()))?;
-        Some(format!("https://{name}{target}"))
+        Some(format!("https://{}{target}", authority::name(host)))
     }
 
     /// The path as a server routes it.
     pub fn route(target: &[u8]) -> String {
-        let path = target.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();
-        let mut bytes = path::percent_decode_once(path);
+        let mut bytes = path::percent_decode_once(without_query(target));
         bytes.dedup_by(|next, before| *next == b'/' && *before == b'/');
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The target without its query.
     pub fn path(target: &[u8]) -> String {
-        let path = target.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();
-        String::from_utf8_lossy(path).into_owned()
+        String::from_utf8_lossy(without_query(target)).into_owned()
     }
+}
+
+fn without_query(target: &[u8]) -> &[u8] {
+    target.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default()
 }
 
 /// Whether a request may be for a page: nobody names HTML who does not want one, and a browser always does.
@@ -80,7 +81,7 @@ impl Page {
     /// Whether a request brings reports.
     pub fn is_report(&self, method: &[u8], target: &[u8]) -> bool {
         let is_on = self.settings.mode != Mode::Off && method == b"POST";
-        is_on && self.settings.report_path.as_ref().is_some_and(|path| PageRequest::path(target) == *path)
+        is_on && self.settings.report_path.as_ref().is_some_and(|path| without_query(target) == path.as_bytes())
     }
 
     /// What the server should be asked instead of a browser's `If-None-Match`; `None`: without it, and without `If-Modified-Since`.

@@ -8,10 +8,10 @@ use super::fields::{Changes, Received};
 use super::import_map::ImportMap;
 use super::settings::{Merge, Strength};
 use super::treatment::{self, Treatment};
-use super::{ENDPOINT, Page, PageRequest, etag, rewrite, security_fields};
-use crate::decision::Mode;
+use super::{ENDPOINT, Page, PageRequest, authority, etag, rewrite, security_fields};
 
-const CSP: &str = "content-security-policy";
+/// The field that a policy is enforced by.
+pub const CSP: &str = "content-security-policy";
 const CSP_REPORT_ONLY: &str = "content-security-policy-report-only";
 
 impl Page {
@@ -46,17 +46,18 @@ impl Page {
 
     fn page(&self, request: &PageRequest, status: u16, received: Received<'_>, changes: &mut Changes) {
         security_fields::of_page(&self.settings.fields, received, request, self.settings.preset, changes);
+        let is_foreign = self.is_foreign(request);
         let content_type = received.only("content-type");
         let charset = content_type.and_then(treatment::charset);
         // A 304 has no type, and is about a page that was rewritten.
         let is_rewritten = self.rewrites()
-            && !self.is_foreign(request)
+            && !is_foreign
             && (status == 304
                 || (treatment::is_html(content_type)
                     && treatment::is_plain(status, received)
                     && rewrite::reads(charset)));
         let import_map = if is_rewritten { self.import_map(request).map(Arc::as_ref) } else { None };
-        self.policies(request, import_map, received, changes);
+        self.policies(request, is_foreign, import_map, received, changes);
         if is_rewritten {
             self.integrity_policy(changes);
             // The length and the digests are those of the server's own bytes.
@@ -75,7 +76,7 @@ impl Page {
             changes.rewrite = status != 304 && !request.is_head;
         }
         // Also where nothing is rewritten: the policy in the head is as new as our number. Where this one body was not, the next one may be.
-        let is_same_next_time = is_rewritten || !self.rewrites() || self.is_foreign(request);
+        let is_same_next_time = is_rewritten || !self.rewrites() || is_foreign;
         let tag = received.only("etag").filter(|_| is_same_next_time);
         match tag.and_then(|tag| etag::mark(tag, self.number(request))) {
             Some(tag) => changes.set("etag", tag),
@@ -97,6 +98,7 @@ impl Page {
     fn policies(
         &self,
         request: &PageRequest,
+        is_foreign: bool,
         import_map: Option<&ImportMap>,
         received: Received<'_>,
         changes: &mut Changes,
@@ -113,10 +115,10 @@ impl Page {
             format!("; report-uri {path}{to}")
         });
         let report = report.unwrap_or_default();
-        let is_foreign = self.is_foreign(request);
         let enforced = self.enforced.as_ref().map(|enforced| if is_foreign { &self.base } else { enforced });
         if let Some(enforced) = enforced {
-            let upgrade = if self.settings.upgrade_requests && self.host(request).is_some_and(may_have_https) {
+            let upgrade = if self.settings.upgrade_requests && self.host(request).is_some_and(authority::may_have_https)
+            {
                 "; upgrade-insecure-requests"
             } else {
                 ""
@@ -145,36 +147,12 @@ impl Page {
         let endpoints = self.settings.report_path.as_ref().map(|_| format!(", endpoints=({ENDPOINT})"));
         changes.set(name, format!("blocked-destinations=(script){}", endpoints.unwrap_or_default()));
     }
-
-    /// Whether pages are looked at.
-    pub fn is_on(&self) -> bool {
-        self.settings.mode != Mode::Off
-    }
 }
 
 /// Whether a path is another one, or below it.
 fn is_below(path: &str, prefix: &str) -> bool {
     let rest = path.strip_prefix(prefix.trim_end_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// Whether a host can have a certificate that browsers trust: no other address than the loopback one, which they never upgrade.
-pub(super) fn may_have_https(host: &str) -> bool {
-    let name = name(host);
-    let is_address = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let is_local =
-        !name.contains('.') || [".onion", ".local", ".lan", ".internal"].iter().any(|end| name.ends_with(end));
-    is_loopback(host) || !(is_address || is_local)
-}
-
-/// Whether a host is the machine itself.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let name = name(host);
-    name == "localhost" || name.starts_with("127.")
-}
-
-fn name(host: &str) -> &str {
-    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 /// Whether the server's own policies allow all that ours allows: then they add nothing.
@@ -298,22 +276,6 @@ mod tests {
         assert_eq!(added(&page.response(&known, 304, Received(&[])), CSP).len(), 1);
         let unknown = page.response(&asked, 304, Received(&[]));
         assert_eq!((added(&unknown, CSP).len(), unknown.remove), (0, vec![CSP]));
-    }
-
-    #[test]
-    fn hosts_that_may_be_upgraded() {
-        for (host, may) in [
-            ("a.example", true),
-            ("a.example:8443", true),
-            ("127.0.0.1:8080", true),
-            ("localhost", true),
-            ("192.168.1.2", false),
-            ("nas", false),
-            ("nas.local", false),
-            ("x.onion:80", false),
-        ] {
-            assert_eq!(may_have_https(host), may, "{host}");
-        }
     }
 
     #[test]

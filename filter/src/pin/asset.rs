@@ -2,12 +2,13 @@
 
 use url::Url;
 
+use super::css;
 use super::html::Kind;
 use super::js::{self, Goal, Script};
 use super::origin::{Origin, is_redirect};
 use super::report::Trouble;
-use super::{css, script_type};
 use crate::page::manifest::Integrity;
+use crate::page::script_type;
 
 /// What a file is loaded as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

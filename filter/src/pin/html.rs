@@ -9,7 +9,7 @@ use lol_html::{HtmlRewriter, MemorySettings, Settings, element, text};
 use url::Url;
 
 use super::entities;
-use super::script_type::{self, ScriptType};
+use crate::page::script_type::{self, ScriptType};
 
 /// How much the parser may hold, in bytes.
 const MAX_PARSER_BYTES: usize = 64 * 1024 * 1024;

@@ -24,7 +24,6 @@ mod origin;
 mod pages;
 mod patience;
 pub mod report;
-pub mod script_type;
 mod trouble;
 pub mod trust;
 mod verify;

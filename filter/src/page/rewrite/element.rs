@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lol_html::html_content::Element;
 
 use crate::page::manifest::{Integrity, Manifest};
+use crate::page::script_type::{self, ScriptType};
 
 /// What an element loads and the browser then holds against its integrity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +20,12 @@ type Known = BTreeMap<String, Integrity>;
 impl Resource {
     /// Of a script element: none if its type makes it a data block.
     pub(super) fn of_script(element: &Element<'_, '_>) -> Option<Self> {
-        let kind = match (element.get_attribute("type"), element.get_attribute("language")) {
-            (Some(kind), _) if kind.is_empty() => return Some(Self::Script),
-            (Some(kind), _) => kind.trim_matches(is_ascii_whitespace).to_ascii_lowercase(),
-            (None, Some(language)) if !language.is_empty() => format!("text/{}", language.to_ascii_lowercase()),
-            (None, _) => return Some(Self::Script),
-        };
-        if kind == "module" {
-            return Some(Self::Module);
+        let attribute = |name| element.get_attribute(name);
+        match script_type::of(attribute("type").as_deref(), attribute("language").as_deref()) {
+            ScriptType::Classic => Some(Self::Script),
+            ScriptType::Module => Some(Self::Module),
+            ScriptType::ImportMap | ScriptType::Speculation | ScriptType::Data => None,
         }
-        JAVASCRIPT.contains(&kind.as_str()).then_some(Self::Script)
     }
 
     /// Of a link element, by the tokens of its `rel`.
@@ -71,23 +68,3 @@ fn has_token(list: &str, token: &str) -> bool {
 fn is_ascii_whitespace(c: char) -> bool {
     c.is_ascii_whitespace()
 }
-
-/// The JavaScript MIME types (MIME Sniffing, section 4.6).
-const JAVASCRIPT: [&str; 16] = [
-    "application/ecmascript",
-    "application/javascript",
-    "application/x-ecmascript",
-    "application/x-javascript",
-    "text/ecmascript",
-    "text/javascript",
-    "text/javascript1.0",
-    "text/javascript1.1",
-    "text/javascript1.2",
-    "text/javascript1.3",
-    "text/javascript1.4",
-    "text/javascript1.5",
-    "text/jscript",
-    "text/livescript",
-    "text/x-ecmascript",
-    "text/x-javascript",
-];
