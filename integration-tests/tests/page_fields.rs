@@ -167,6 +167,14 @@ fn the_head_of_a_page_that_is_rewritten() {
     let error = get(&stack, "/error");
     assert_eq!((error.status, error.body == expected, all(&error, CSP).len()), (500, true, 1));
 
+    // And what answers a form, or somebody who asks for no page by name: the scripts of the page's own host are not blocked there.
+    let form = ask(&stack, "POST", "/error", &format!("{NAVIGATION}Content-Length: 0\r\n"));
+    let picture = ask(&stack, "GET", "/", "Accept: image/avif,*/*;q=0.8\r\n");
+    for (name, answer) in [("form", &form), ("picture", &picture)] {
+        assert_eq!(all(answer, CSP), all(&got, CSP), "{name}");
+        assert!(answer.body == expected, "{name}");
+    }
+
     // The server is asked for plain bytes, and what the client gets is packed again.
     let packed = ask(&stack, "GET", "/packed", &format!("{NAVIGATION}Accept-Encoding: gzip, deflate, br\r\n"));
     assert_eq!(packed.field("content-encoding"), Some("gzip"), "{}", packed.head);
@@ -260,7 +268,7 @@ fn what_is_no_page() {
     let head = String::from_utf8(head).unwrap().to_lowercase();
     assert!(head.starts_with("http/1.1 101 ") && !head.contains(CSP) && !head.contains("nosniff"), "{head}");
 
-    for target in ["/api/meta", "/files/1", "/files/2", "/untyped", "/typed-twice"] {
+    for target in ["/api/meta", "/files/1", "/files/2", "/%66iles/2", "/untyped", "/typed-twice"] {
         let got = get(&stack, target);
         assert!(got.field(CSP).is_some_and(|policy| policy.contains(LOCKED)), "{target}: {}", got.head);
         assert_eq!((all(&got, CSP).len(), got.field("x-content-type-options")), (1, Some("nosniff")), "{target}");

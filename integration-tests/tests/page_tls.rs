@@ -192,9 +192,11 @@ fn browsers_that_ask_for_it_are_sent_to_https() {
     }
     let secure = tls.get(HOST, WISH);
     assert_eq!(secure.status, 200);
-    // Off unless it is asked for.
+    // Off unless it is asked for, and where pages are only counted.
     drop(tls);
-    let tls = start("no-upgrade", "");
     let request = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nAccept: text/html\r\n{WISH}\r\n");
-    assert_eq!(exchange(tls.stack.addr(), request.as_bytes()).unwrap().status, 200);
+    for (name, page) in [("no-upgrade", ""), ("shadow", r#""upgrade":true,"mode":"shadow""#)] {
+        let tls = start(name, page);
+        assert_eq!(exchange(tls.stack.addr(), request.as_bytes()).unwrap().status, 200, "{name}");
+    }
 }
