@@ -52,6 +52,8 @@ pub struct Reader<'d> {
     /// The first is what is being compiled, whose errors count; those behind it were compiled before.
     layers: Vec<Layer<'d>>,
     overlay: &'d Overlay,
+    /// Keys that are read by somebody else.
+    foreign: Vec<&'static str>,
     outcome: Outcome,
 }
 
@@ -69,7 +71,7 @@ pub struct Outcome {
 impl<'d> Reader<'d> {
     /// A reader of the object that the layers hold.
     pub(super) fn new(layers: Vec<Layer<'d>>, overlay: &'d Overlay) -> Self {
-        let mut reader = Self { layers, overlay, outcome: Outcome::default() };
+        let mut reader = Self { layers, overlay, foreign: Vec::new(), outcome: Outcome::default() };
         let found = reader.layers.first().and_then(|layer| Some((layer.path.clone(), layer.value?)));
         if let Some((path, value)) = found
             && value.as_object().is_none()
@@ -78,6 +80,11 @@ impl<'d> Reader<'d> {
             reader.outcome.errors.push(PolicyError { path, message });
         }
         reader
+    }
+
+    /// Leaves members of the object to others who read them.
+    pub(super) fn leave(&mut self, keys: impl IntoIterator<Item = &'static str>) {
+        self.foreign.extend(keys);
     }
 
     /// `true` or `false`.
@@ -242,7 +249,8 @@ impl<'d> Reader<'d> {
 
     /// Ends reading: what was not declared by now is an unknown key.
     pub(super) fn finish(mut self) -> Outcome {
-        let known: Vec<&str> = self.outcome.fields.iter().map(|field| field.key).collect();
+        let own = self.outcome.fields.iter().map(|field| field.key);
+        let known: Vec<&str> = own.chain(self.foreign.iter().copied()).collect();
         let layer = self.layers.first();
         let object = layer.and_then(|layer| layer.value?.as_object());
         let unknown = object.iter().flat_map(|object| object.iter()).filter(|(key, _)| !known.contains(key));
@@ -265,7 +273,7 @@ impl<'d> Reader<'d> {
         read: impl Fn(&Json<'_>) -> Result<T, String>,
     ) -> T {
         let mut found = None;
-        let Self { layers, overlay, outcome } = self;
+        let Self { layers, overlay, outcome, .. } = self;
         for (index, layer) in layers.iter().enumerate() {
             let live = layer.live(key, overlay).map(|text| read(&kind.value(text)));
             let said = layer.member(key).map(&read);

@@ -40,14 +40,11 @@ pub fn json_schema() -> Value {
 }
 
 fn section_schema(section: &str) -> Value {
-    let mut rules = RULES.iter().filter(|rule| rule.section() == section).peekable();
-    match rules.peek() {
-        Some(rule) if rule.name().is_none() => rule_schema(rule),
-        _ => {
-            let rules = rules.filter_map(|rule| Some((rule.name()?.to_owned(), rule_schema(rule))));
-            object(None, rules.collect())
-        }
-    }
+    let (named, whole): (Vec<&Rule>, Vec<&Rule>) =
+        RULES.iter().filter(|rule| rule.section() == section).partition(|rule| rule.name().is_some());
+    let mut members: Map<String, Value> = whole.iter().flat_map(|rule| fields_schema(fields(rule))).collect();
+    members.extend(named.into_iter().filter_map(|rule| Some((rule.name()?.to_owned(), rule_schema(rule)))));
+    object(whole.first().map(|rule| rule.summary), members)
 }
 
 fn rule_schema(rule: &'static Rule) -> Value {

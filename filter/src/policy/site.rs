@@ -91,6 +91,7 @@ impl Compiled {
             let section = sections.entry(active.rule.section()).or_insert_with(|| Value::Object(Map::new()));
             match (active.rule.name(), section) {
                 (Some(name), Value::Object(members)) => drop(members.insert(name.to_owned(), fields.clone())),
+                (None, Value::Object(members)) => members.extend(fields.as_object().cloned().unwrap_or_default()),
                 (_, section) => section.clone_from(fields),
             }
         }
@@ -113,6 +114,10 @@ fn metric_label(name: &str) -> Rc<str> {
 
 /// Reads what all rules have, and what is special to this one.
 pub(super) fn read_rule(rule: &'static Rule, reader: &mut Reader<'_>) -> ActiveRule {
+    if rule.name().is_none() {
+        let section = RULES.iter().filter(|other| other.section() == rule.section());
+        reader.leave(section.filter_map(Rule::name));
+    }
     let mode = reader.choice("mode", rule.mode, "`off`, `shadow` (counted and logged only) or `enforce`");
     let action = match rule.action {
         Some(default) => {
