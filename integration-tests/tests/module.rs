@@ -9,7 +9,7 @@ use xtask::workspace::wasm_module;
 const MAX_BYTES: usize = 1792 * 1024;
 
 /// What the filter calls (`filter/src/host/abi.rs`): the capabilities that a host has to grant.
-const CALLED: [&str; 20] = [
+const CALLED: [&str; 21] = [
     "proxy_add_header_map_value",
     "proxy_define_metric",
     "proxy_get_buffer_bytes",
@@ -24,6 +24,7 @@ const CALLED: [&str; 20] = [
     "proxy_record_metric",
     "proxy_remove_header_map_value",
     "proxy_replace_header_map_value",
+    "proxy_set_header_map_pairs",
     "proxy_send_local_response",
     "proxy_set_buffer_bytes",
     "proxy_set_effective_context",

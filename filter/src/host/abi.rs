@@ -51,6 +51,7 @@ unsafe extern "C" {
         value_size: *mut usize,
     ) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_header_map_pairs(map: u32, data: *const u8, size: usize) -> u32;
     fn proxy_replace_header_map_value(
         map: u32,
         key: *const u8,
@@ -120,11 +121,6 @@ pub fn log(level: Level, message: &str) {
     let _status = unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) };
 }
 
-/// The value of a request field, or of a pseudo-field such as `:path`; the first of several.
-pub fn request_field(name: &str) -> Result<Option<Vec<u8>>, Status> {
-    field(REQUEST_HEADERS, name)
-}
-
 /// The value of a field of the response, or of `:status`; the first of several.
 pub fn response_field(name: &str) -> Result<Option<Vec<u8>>, Status> {
     field(RESPONSE_HEADERS, name)
@@ -135,6 +131,12 @@ pub fn response_fields() -> Result<Vec<u8>, Status> {
     // SAFETY: the host writes one pointer and one size.
     let bytes = take(|data, size| unsafe { proxy_get_header_map_pairs(RESPONSE_HEADERS, data, size) });
     bytes.map(Option::unwrap_or_default)
+}
+
+/// Puts fields, written by [`super::pairs::write`], in the place of all that the response has, `:status` among them.
+pub fn set_response_fields(pairs: &[u8]) -> Result<(), Status> {
+    // SAFETY: the host reads `len` bytes of a live slice.
+    Status(unsafe { proxy_set_header_map_pairs(RESPONSE_HEADERS, pairs.as_ptr(), pairs.len()) }).done()
 }
 
 /// Sets a field of the request, in place of all of its name.

@@ -3,6 +3,7 @@
 use proxy_wasm::types::Action;
 
 use super::abi::{self, Status};
+use crate::page::fields::Received;
 
 /// A proxy that runs proxy-wasm modules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,13 +81,20 @@ impl Kind {
     }
 
     /// Whether the browser came by https, as far as the host can be trusted to know.
-    pub fn is_https(self) -> bool {
-        let scheme = match self {
+    pub fn is_https(self, asked: Received<'_>) -> bool {
+        match self {
             // Envoy's own, or that of a proxy in front which it was told to trust.
-            Self::Envoy => abi::request_field("x-forwarded-proto"),
-            Self::Nginx => abi::property(b"request\0scheme"),
-        };
-        scheme.ok().flatten().as_deref() == Some(b"https")
+            Self::Envoy => asked.first("x-forwarded-proto") == Some(b"https"),
+            Self::Nginx => abi::property(b"request\0scheme").ok().flatten().as_deref() == Some(b"https"),
+        }
+    }
+
+    /// How many fields of a response have to change that it is cheaper to write all of them anew. nginx would lose what it keeps beside them.
+    pub fn batch(self) -> usize {
+        match self {
+            Self::Envoy => 4,
+            Self::Nginx => usize::MAX,
+        }
     }
 
     /// Whether it can be left to the filter what encoding the server is asked for. nginx looks at the same field to decide whether it compresses itself.

@@ -10,7 +10,7 @@ use crate::decision::Mode;
 use crate::metrics::{Counter, PageResult};
 use crate::page::fields::{Changes, Received};
 use crate::page::rewrite::Rewriter;
-use crate::page::{CSP, Page, PageRequest, Treatment, may_be_page, wants_page};
+use crate::page::{CSP, Page, PageRequest, may_be_page, wants_page};
 
 /// How far a response is.
 #[derive(Default)]
@@ -26,35 +26,32 @@ pub enum PageStream {
 
 impl PageStream {
     /// Notes what is asked for. A request that may be answered with a page is changed so that the page can be rewritten, and revalidated.
-    pub fn asked(plugin: &Plugin, kind: Kind, method: &[u8], target: Option<Vec<u8>>) -> Result<Self, Status> {
-        let page = &plugin.page;
+    pub fn asked(page: &Page, kind: Kind, asked: Received<'_>) -> Result<Self, Status> {
         if page.settings.mode == Mode::Off {
             return Ok(Self::Untouched);
         }
-        let target = match target {
-            Some(target) => target,
-            None => abi::request_field(":path")?.unwrap_or_default(),
-        };
+        let target = asked.first(":path").unwrap_or_default();
+        let method = asked.first(":method").unwrap_or_default();
         let mut request = PageRequest {
-            path: PageRequest::path(&target),
-            route: PageRequest::route(&target),
+            path: PageRequest::path(target),
+            route: PageRequest::route(target),
             is_head: method == b"HEAD",
+            // Whatever is asked for, and however, the answer may be a page: that of a form, or of an error.
+            host: asked.first(kind.host_field()).and_then(PageRequest::host),
+            is_https: kind.is_https(asked),
             ..PageRequest::default()
         };
-        // Whatever is asked for, and however, the answer may be a page: that of a form, or of an error.
-        request.host = abi::request_field(kind.host_field())?.and_then(|host| PageRequest::host(&host));
-        request.is_https = kind.is_https();
         if page.needs_language() {
-            request.accept_language = abi::request_field("accept-language")?;
+            request.accept_language = asked.first("accept-language").map(<[u8]>::to_vec);
         }
         let is_read = matches!(method, b"GET" | b"HEAD");
-        let accept = if is_read { abi::request_field("accept")? } else { None };
-        if is_read && may_be_page(accept.as_deref()) && page.settings.mode == Mode::Enforce {
+        let accept = asked.first("accept");
+        if is_read && may_be_page(accept) && page.settings.mode == Mode::Enforce {
             if page.settings.upgrade && !request.is_https {
-                request.wants_https = abi::request_field("upgrade-insecure-requests")?.as_deref() == Some(b"1");
-                request.target = if request.wants_https { String::from_utf8(target).ok() } else { None };
+                request.wants_https = asked.first("upgrade-insecure-requests") == Some(b"1");
+                request.target = if request.wants_https { String::from_utf8(target.to_vec()).ok() } else { None };
             }
-            prepare(page, kind, &mut request, wants_page(accept.as_deref()))?;
+            prepare(page, kind, asked, &mut request, wants_page(accept))?;
         }
         Ok(Self::Asked(Box::new(request)))
     }
@@ -76,57 +73,34 @@ impl PageStream {
     pub fn head(&mut self, plugin: &Rc<Plugin>, kind: Kind, count: usize) -> Result<(), Status> {
         let Self::Asked(request) = std::mem::take(self) else { return Ok(()) };
         let page = &plugin.page;
-        let status = abi::response_field(":status")?.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
-        let Some(status) = status else { return Err(Status::NOT_FOUND) };
-        let content_type = abi::response_field("content-type")?;
-        let Some(treatment) = page.treatment(&request, status, content_type.as_deref()) else {
-            return if status == 304 {
-                self.apply(&page.response(&request, status, Received(&[])), page)
-            } else {
-                Ok(())
-            };
-        };
-        // Most responses are no pages: then little else of them matters.
         let is_shown = count <= kind.max_fields();
-        let (all, single) = match treatment {
-            Treatment::Page if is_shown => (abi::response_fields()?, Vec::new()),
-            Treatment::Page => (Vec::new(), single_fields()?),
-            Treatment::Locked | Treatment::Part => (Vec::new(), Vec::new()),
-        };
+        let (all, single) =
+            if is_shown { (abi::response_fields()?, Vec::new()) } else { (Vec::new(), single_fields()?) };
         let mut fields = pairs::read(&all).unwrap_or_default();
         fields.extend(single.iter().map(|(name, value)| (*name, value.as_slice())));
-        if !treatment.is_page() {
-            fields.extend(content_type.as_deref().map(|value| (&b"content-type"[..], value)));
+        let received = Received(&fields);
+        let status = received.first(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+        let Some(status) = status else { return Err(Status::NOT_FOUND) };
+        let mut changes = page.response(&request, status, received);
+        if page.settings.mode != Mode::Enforce {
+            changes = Changes { is_page: changes.is_page, rewrite: changes.rewrite, ..Changes::default() };
         }
-        let mut changes = page.response(&request, status, Received(&fields));
-        if treatment.is_page() {
-            // Each call to the host costs; and where it does not show all, there may be policies that were not seen.
-            changes.remove.retain(|name| if is_shown { Received(&fields).has(name) } else { *name != CSP });
+        if changes.is_page {
             let result = if changes.rewrite { PageResult::Rewritten } else { PageResult::Headed };
             plugin.count(Counter::Page(result));
         }
-        self.apply(&changes, page)?;
-        if changes.rewrite && page.settings.mode == Mode::Enforce {
-            let content_type = Received(&fields).only("content-type");
-            if let Some(rewriter) = page.rewriter(&request, content_type) {
-                *self = Self::Rewriting(Box::new(rewriter));
-            }
+        if is_shown && changes.count() >= kind.batch() {
+            abi::set_response_fields(&pairs::write(&changes.applied(received)))?;
+        } else {
+            // Where the host does not show all, there may be policies that were not seen.
+            changes.remove.retain(|name| if is_shown { received.has(name) } else { *name != CSP });
+            apply(&changes)?;
         }
-        Ok(())
-    }
-
-    fn apply(&self, changes: &Changes, page: &Page) -> Result<(), Status> {
-        if page.settings.mode != Mode::Enforce {
-            return Ok(());
-        }
-        for name in &changes.remove {
-            abi::remove_response_field(name)?;
-        }
-        for (name, value) in &changes.set {
-            abi::set_response_field(name, value)?;
-        }
-        for (name, value) in &changes.add {
-            abi::add_response_field(name, value)?;
+        if changes.rewrite
+            && page.settings.mode == Mode::Enforce
+            && let Some(rewriter) = page.rewriter(&request, received.only("content-type"))
+        {
+            *self = Self::Rewriting(Box::new(rewriter));
         }
         Ok(())
     }
@@ -156,18 +130,39 @@ impl PageStream {
     }
 }
 
+/// Changes the head field by field.
+fn apply(changes: &Changes) -> Result<(), Status> {
+    for name in &changes.remove {
+        abi::remove_response_field(name)?;
+    }
+    for (name, value) in &changes.set {
+        abi::set_response_field(name, value)?;
+    }
+    for (name, value) in &changes.add {
+        abi::add_response_field(name, value)?;
+    }
+    Ok(())
+}
+
 /// Asks the server for bytes that can be read, and about the page that it sent rather than the one that we made of it. A script is left alone: it may come compressed, and
 /// its tags are the server's own.
-fn prepare(page: &Page, kind: Kind, request: &mut PageRequest, wants_page: bool) -> Result<(), Status> {
-    if wants_page && page.rewrites() && kind.asks_for_identity() && abi::request_field("accept-encoding")?.is_some() {
+fn prepare(
+    page: &Page,
+    kind: Kind,
+    asked: Received<'_>,
+    request: &mut PageRequest,
+    wants_page: bool,
+) -> Result<(), Status> {
+    if wants_page && page.rewrites() && kind.asks_for_identity() && asked.has("accept-encoding") {
         abi::set_request_field("accept-encoding", "identity")?;
     }
-    let tags = abi::request_field("if-none-match")?;
-    if let Some(own) = tags.as_deref().and_then(|tags| page.if_none_match(request, tags)) {
+    let tags = asked.first("if-none-match");
+    if let Some(own) = tags.and_then(|tags| page.if_none_match(request, tags)) {
         request.revalidates = true;
         return abi::set_request_field("if-none-match", &own);
     }
-    if !wants_page {
+    let has_date = asked.has("if-modified-since");
+    if !wants_page || (tags.is_none() && !has_date) {
         return Ok(());
     }
     // A date tells nothing of the policy that a stored page has.
@@ -175,13 +170,10 @@ fn prepare(page: &Page, kind: Kind, request: &mut PageRequest, wants_page: bool)
         if tags.is_some() {
             abi::remove_request_field("if-none-match")?;
         }
-        return abi::remove_request_field("if-modified-since");
+        return if has_date { abi::remove_request_field("if-modified-since") } else { Ok(()) };
     }
-    if tags.is_some() || abi::request_field("if-modified-since")?.is_some() {
-        // The tag of no page; where there is one, a date does not count (RFC 9110 section 13.1.3).
-        abi::set_request_field("if-none-match", NO_TAG)?;
-    }
-    Ok(())
+    // The tag of no page; where there is one, a date does not count (RFC 9110 section 13.1.3).
+    abi::set_request_field("if-none-match", NO_TAG)
 }
 
 const NO_TAG: &str = "\"sekisho-none\"";
@@ -192,6 +184,7 @@ type Field = (&'static [u8], Vec<u8>);
 /// What of the head of a page matters, where the host cannot show all of it: the first of each name.
 fn single_fields() -> Result<Vec<Field>, Status> {
     let names = [
+        ":status",
         "content-type",
         "content-encoding",
         CSP,

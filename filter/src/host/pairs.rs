@@ -2,16 +2,20 @@
 //! 32 bits, little-endian.
 
 /// Writes pairs.
-pub fn write(pairs: &[(&str, &str)]) -> Vec<u8> {
+pub fn write<N: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(N, V)]) -> Vec<u8> {
     let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    let mut bytes = number(pairs.len()).to_vec();
+    let sizes = pairs.iter().map(|(name, value)| name.as_ref().len().saturating_add(value.as_ref().len()));
+    let mut bytes = Vec::with_capacity(sizes.fold(4, |sum, size| sum.saturating_add(size).saturating_add(10)));
+    bytes.extend(number(pairs.len()));
     for (name, value) in pairs {
-        bytes.extend(number(name.len()));
-        bytes.extend(number(value.len()));
+        bytes.extend(number(name.as_ref().len()));
+        bytes.extend(number(value.as_ref().len()));
     }
-    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
-        bytes.extend(text.as_bytes());
-        bytes.push(0);
+    for (name, value) in pairs {
+        for text in [name.as_ref(), value.as_ref()] {
+            bytes.extend_from_slice(text);
+            bytes.push(0);
+        }
     }
     bytes
 }
@@ -54,7 +58,7 @@ mod tests {
         let expected: Vec<(&[u8], &[u8])> =
             pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         assert_eq!(read(&bytes), Some(expected));
-        assert_eq!(read(&write(&[])), Some(vec![]));
+        assert_eq!(read(&write::<&str, &str>(&[])), Some(vec![]));
         for end in 0..bytes.len() {
             assert_eq!(read(&bytes[..end]), None, "{end} bytes");
         }

@@ -15,6 +15,7 @@ use crate::decision::{Decision, Refusal, Shadowed};
 use crate::http::{RequestHead, path};
 use crate::incident::Incident;
 use crate::metrics::AuthRoute;
+use crate::page::fields::Received;
 use crate::page::reports::MAX_REPORT_BYTES;
 use crate::policy::Site;
 
@@ -72,27 +73,6 @@ impl Context for Stream {
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, count: usize, end_of_stream: bool) -> Action {
-        // Most requests end here: one call to the host, or two.
-        let (target, page) = match Target::read(self.plugin.as_deref(), self.kind) {
-            Ok(read) => read,
-            Err(status) => return self.fail(status),
-        };
-        self.page = page;
-        match target {
-            Target::Other => return Action::Continue,
-            Target::Report => return self.begin_report(end_of_stream),
-            Target::Upgrade => return self.upgrade(),
-            Target::Delivery | Target::SignIn | Target::Guarded => {}
-        }
-        if target == Target::SignIn {
-            self.stage = Stage::Passed(AuthRoute::SignIn);
-        }
-        let Some(plugin) = self.plugin.clone() else {
-            return if target == Target::Delivery { self.stop(Incident::NoPolicy) } else { Action::Continue };
-        };
-        if target == Target::SignIn && !plugin.policy.guards_all_requests() {
-            return Action::Continue;
-        }
         if count > self.kind.max_fields() {
             return self.stop(Incident::TooManyFields);
         }
@@ -103,6 +83,33 @@ impl HttpContext for Stream {
         let Some(fields) = pairs::read(&fields) else {
             return self.stop(Incident::HostFailure);
         };
+        let asked = Received(&fields);
+        let (Some(method), Some(path)) = (asked.first(":method"), asked.first(":path")) else {
+            return self.fail(Status::NOT_FOUND);
+        };
+        let is_delivery = path::is_inbox_delivery(method, path);
+        let Some(plugin) = self.plugin.clone() else {
+            return if is_delivery { self.stop(Incident::NoPolicy) } else { Action::Continue };
+        };
+        if plugin.page.is_report(method, path) && !is_delivery {
+            return self.begin_report(asked, end_of_stream);
+        }
+        // A delivery is answered to a server, not to a browser.
+        if !is_delivery {
+            match PageStream::asked(&plugin.page, self.kind, asked) {
+                Ok(page) => self.page = page,
+                Err(status) => return self.fail(status),
+            }
+            if self.page.wants_upgrade() {
+                return self.upgrade();
+            }
+            if !path::is_read(method) && path.starts_with(b"/api/signin") {
+                self.stage = Stage::Passed(AuthRoute::SignIn);
+            }
+            if !plugin.policy.guards_all_requests() {
+                return Action::Continue;
+            }
+        }
         let head = RequestHead::from_fields(fields);
         if plugin.policy.has_hosts() {
             self.host = head.host_name();
@@ -112,7 +119,7 @@ impl HttpContext for Stream {
         if first.refusal.is_some() {
             return self.conclude(&first);
         }
-        if target != Target::Delivery {
+        if !is_delivery {
             if !first.shadow.is_empty() {
                 plugin.count_shadow(&first, site);
                 self.tell(LogField::Shadow, &first.shadow_rules().join(","));
@@ -180,51 +187,6 @@ impl Stage {
     }
 }
 
-/// What a request is, as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Target {
-    /// An inbox.
-    Delivery,
-    /// Misskey's sign-in, in all its forms. Whatever this says only counts.
-    SignIn,
-    /// A browser's report of what it blocked.
-    Report,
-    /// A page by plain http, of which the browser would rather have the https one.
-    Upgrade,
-    /// Something that a rule for all requests wants to see.
-    Guarded,
-    /// Nothing that any rule wants to see.
-    Other,
-}
-
-impl Target {
-    /// Asks the host. A host that cannot say what the request is has failed.
-    fn read(plugin: Option<&Plugin>, kind: Kind) -> Result<(Self, PageStream), Status> {
-        let pseudo_field = |name| abi::request_field(name)?.ok_or(Status::NOT_FOUND);
-        let is_guarded = plugin.is_some_and(|plugin| plugin.policy.guards_all_requests());
-        let other = if is_guarded { Self::Guarded } else { Self::Other };
-        let method = pseudo_field(":method")?;
-        if path::is_read(&method) {
-            let page = page(plugin, kind, &method, None)?;
-            let target = if page.wants_upgrade() { Self::Upgrade } else { other };
-            return Ok((target, page));
-        }
-        let path = pseudo_field(":path")?;
-        let target = match () {
-            () if path::is_inbox_delivery(&method, &path) => Self::Delivery,
-            () if path.starts_with(b"/api/signin") => Self::SignIn,
-            () if plugin.is_some_and(|plugin| plugin.page.is_report(&method, &path)) => Self::Report,
-            () => other,
-        };
-        Ok((target, page(plugin, kind, &method, Some(path))?))
-    }
-}
-
-/// What of the request matters to the response. A delivery is answered to a server, not to a browser.
-fn page(plugin: Option<&Plugin>, kind: Kind, method: &[u8], target: Option<Vec<u8>>) -> Result<PageStream, Status> {
-    plugin.map_or(Ok(PageStream::default()), |plugin| PageStream::asked(plugin, kind, method, target))
-}
-
 impl Stream {
     /// What cannot be judged does not pass.
     fn fail(&mut self, status: Status) -> Action {
@@ -233,19 +195,14 @@ impl Stream {
     }
 
     /// A report is answered here, whatever becomes of it. A browser does not look at the answer.
-    fn begin_report(&mut self, end_of_stream: bool) -> Action {
-        let admits = self.plugin.as_ref().is_some_and(|plugin| plugin.admits_report());
-        let content_type = match abi::request_field("content-type") {
-            Ok(content_type) => content_type,
-            Err(status) => return self.fail(status),
-        };
-        if !admits {
+    fn begin_report(&mut self, asked: Received<'_>, end_of_stream: bool) -> Action {
+        if !self.plugin.as_ref().is_some_and(|plugin| plugin.admits_report()) {
             return self.answer_plainly(429, &[("retry-after", "10")]);
         }
         if end_of_stream {
             return self.answer_plainly(400, &[]);
         }
-        self.stage = Stage::Report { content_type };
+        self.stage = Stage::Report { content_type: asked.first("content-type").map(<[u8]>::to_vec) };
         self.kind.await_body()
     }
 

@@ -16,6 +16,11 @@ impl<'f> Received<'f> {
         all.next().filter(|_| all.next().is_none())
     }
 
+    /// The value of the first field of a name.
+    pub fn first(self, name: &str) -> Option<&'f [u8]> {
+        self.all(name).next()
+    }
+
     /// Whether there is a field of a name.
     pub fn has(self, name: &str) -> bool {
         self.all(name).next().is_some()
@@ -31,6 +36,8 @@ pub struct Changes {
     pub set: Vec<(&'static str, String)>,
     /// Fields beside others of their name.
     pub add: Vec<(&'static str, String)>,
+    /// Whether it is a page, or says that the page is as it was.
+    pub is_page: bool,
     /// Whether the body is rewritten.
     pub rewrite: bool,
 }
@@ -39,5 +46,21 @@ impl Changes {
     /// Sets a field.
     pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.set.push((name, value.into()));
+    }
+
+    /// How many fields change.
+    pub fn count(&self) -> usize {
+        self.remove.len().saturating_add(self.set.len()).saturating_add(self.add.len())
+    }
+
+    /// All fields as they are after the changes: those that stay in their order, then the changed ones.
+    pub fn applied<'a>(&'a self, received: Received<'a>) -> Vec<(&'a [u8], &'a [u8])> {
+        let goes = |name: &[u8]| {
+            let named = |changed: &str| name.eq_ignore_ascii_case(changed.as_bytes());
+            self.remove.iter().any(|changed| named(changed)) || self.set.iter().any(|(changed, _)| named(changed))
+        };
+        let stay = received.0.iter().filter(|(name, _)| !goes(name)).copied();
+        let come = self.set.iter().chain(&self.add).map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        stay.chain(come).collect()
     }
 }

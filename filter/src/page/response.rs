@@ -39,7 +39,10 @@ impl Page {
                     changes.add.push((CSP, security_fields::LOCKED.to_owned()));
                 }
             }
-            Some(Treatment::Page) => self.page(request, status, received, &mut changes),
+            Some(Treatment::Page) => {
+                changes.is_page = true;
+                self.page(request, status, received, &mut changes);
+            }
         }
         changes
     }
