@@ -62,7 +62,11 @@ fn request(method: &str, target: &str, fields: &str) -> String {
 fn the_server_sees_the_request_and_nothing_of_envoy() {
     let edge = Edge::start(&[]);
     let body = "{\"a\":  1}\n";
-    let fields = format!("Content-Length: {}\r\nX-Forwarded-For: 192.0.2.9\r\nx-request-id: mine\r\n", body.len());
+    let fields = format!(
+        "Content-Length: {}\r\nX-Forwarded-For: 192.0.2.9\r\nX-Forwarded-Host: evil.test\r\n\
+        Forwarded: for=192.0.2.9\r\nX-Real-IP: 192.0.2.9\r\nx-request-id: mine\r\n",
+        body.len()
+    );
     let answer = edge.send(request("POST", "/users/a/inbox?b=%2E", &fields) + body);
     assert_eq!(answer.status, 202);
     assert_eq!(answer.field("x-envoy-upstream-service-time"), None);
@@ -70,9 +74,11 @@ fn the_server_sees_the_request_and_nothing_of_envoy() {
     assert_eq!(seen.target(), b"/users/a/inbox?b=%2E");
     assert_eq!(seen.body(), body.as_bytes());
     assert_eq!(seen.field("host"), Some(&b"social.test"[..]));
-    // use_remote_address: the client's own entry is there, the last one is Envoy's.
-    let forwarded = seen.field("x-forwarded-for").unwrap();
-    assert!(forwarded.starts_with(b"192.0.2.9,"));
+    // Misskey believes the first entry: it is the peer's, whatever the client wrote.
+    assert_eq!(seen.field("x-forwarded-for"), Some(&b"127.0.0.1"[..]));
+    for forged in ["x-forwarded-host", "forwarded", "x-real-ip"] {
+        assert_eq!(seen.field(forged), None, "{forged}");
+    }
     assert_ne!(seen.field("x-request-id"), Some(&b"mine"[..]));
     assert!(!String::from_utf8_lossy(seen.head()).contains("x-envoy"));
 }
@@ -267,4 +273,43 @@ fn an_upload_streams_through_without_a_limit() {
     let head = request("POST", "/api/drive/files/create", &format!("Content-Length: {}\r\n", body.len()));
     assert_eq!(edge.send([head.as_bytes(), &body].concat()).status, 204);
     assert_eq!(edge.only_request().body().len(), body.len());
+}
+
+/// Asks as the client that the one trusted proxy in front names.
+fn as_client(edge: &Edge, client: &str, method: &str, target: &str) -> Response {
+    edge.send(request(method, target, &format!("X-Forwarded-For: {client}\r\nContent-Length: 0\r\n")))
+}
+
+#[test]
+fn what_is_tried_by_guessing_has_a_limit_for_each_client() {
+    let edge = Edge::start(&[("xff_num_trusted_hops: 0", "xff_num_trusted_hops: 1")]);
+    for (target, tries) in [("/api/signin-flow", 20), ("/api/signup", 20), ("/api/notes/search", 60)] {
+        let statuses: Vec<u16> =
+            (0..=tries + 2).map(|_| as_client(&edge, "203.0.113.7", "POST", target).status).collect();
+        // A bucket may be filled up by one or two meanwhile.
+        let passed = statuses.iter().take_while(|status| **status != 429).count();
+        assert!((tries..=tries + 2).contains(&passed), "{target}: {statuses:?}");
+        let limited = as_client(&edge, "203.0.113.7", "POST", target);
+        if limited.status == 429 {
+            assert!(limited.field("retry-after").is_some(), "{target}");
+            assert_eq!(limited.field("access-control-allow-origin"), Some("*"));
+            let body = String::from_utf8_lossy(&limited.body).into_owned();
+            assert!(body.contains("\"code\":\"RATE_LIMIT_EXCEEDED\""), "{body}");
+        }
+        // Others are not held back by it, and a preflight is no try.
+        assert_ne!(as_client(&edge, "203.0.113.8", "POST", target).status, 429, "{target}");
+        assert_ne!(as_client(&edge, "203.0.113.7", "OPTIONS", target).status, 429, "{target}");
+    }
+    // Another spelling of the same, and another address of the same /64.
+    for client in ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:3"] {
+        for _ in 0..7 {
+            as_client(&edge, client, "POST", "//api/x/../signin;x");
+        }
+    }
+    assert_eq!(as_client(&edge, "2001:db8::9", "POST", "/api/signin").status, 429);
+    assert_ne!(as_client(&edge, "2001:db8:0:1::9", "POST", "/api/signin").status, 429);
+    assert!(edge.stack.admin().stat("rate_signin.http_local_rate_limit.rate_limited") > Some(0));
+    // The limit is live.
+    integration_tests::harness::set(&edge.stack, &["rate.signin.enforced=0"]);
+    assert_ne!(as_client(&edge, "2001:db8::9", "POST", "/api/signin").status, 429);
 }

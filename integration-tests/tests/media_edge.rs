@@ -68,7 +68,7 @@ fn who_asks_too_much_is_told_when_to_come_back() {
     let limits = r#","client_requests_per_minute":1,"client_burst_requests":5"#;
     let media = Media::start(limits, |options| options);
     let statuses: Vec<u16> = (0..8)
-        // What a client says of itself counts for nothing: Envoy appends the address that it sees.
+        // What a client says of itself counts for nothing: Envoy tells the address that it sees.
         .map(|n| {
             media.ask("GET", &media.target("/data/still.png", "static"), &format!("X-Forwarded-For: 192.0.2.{n}\r\n"))
         })
