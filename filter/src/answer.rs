@@ -1,11 +1,11 @@
 //! The HTTP answer to a request that does not reach the origin server.
 
-use crate::decision::{Action, Refusal};
+use crate::decision::{Action, Refusal, Told};
 
 /// A complete response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The status: 202 for a drop, 4xx for a rejection. Never 5xx for what a rule refuses, which would be sent again for days.
+    /// The status: 202 for a drop, 4xx for a rejection, or what the API says it by. Never 5xx for what a rule refuses, which would be sent again for days.
     pub status: u16,
     /// The fields.
     pub fields: &'static [(&'static str, &'static str)],
@@ -28,13 +28,23 @@ const PAGE: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
 ];
 
+/// What is told to a client of Misskey's API, which may be used from other origins.
+const API: &[(&str, &str)] = &[
+    ("content-type", "application/json; charset=utf-8"),
+    ("cache-control", "no-store"),
+    ("access-control-allow-origin", "*"),
+];
+
 impl Answer {
     /// The answer to a refused request.
     pub fn to(refusal: &Refusal) -> Self {
-        match (refusal.action, &refusal.finding.page) {
+        match (refusal.action, &refusal.finding.told) {
             (Action::Drop, _) => Self::dropped(),
-            (Action::Reject, Some(page)) => {
+            (Action::Reject, Some(Told::Page(page))) => {
                 Self { status: refusal.status, fields: PAGE, body: page.as_ref().to_owned() }
+            }
+            (Action::Reject, Some(Told::Api { status, body })) => {
+                Self { status: *status, fields: API, body: (*body).to_owned() }
             }
             (Action::Reject, None) => Self {
                 status: refusal.status,
@@ -78,9 +88,12 @@ mod tests {
                     .to_owned()
             }
         );
-        refusal.finding.page = Some("<p>".into());
+        refusal.finding.told = Some(Told::Page("<p>".into()));
         let page = Answer::to(&refusal);
         assert_eq!((page.fields, &*page.body), (PAGE, "<p>"));
+        refusal.finding.told = Some(Told::Api { status: 200, body: "{}" });
+        let api = Answer::to(&refusal);
+        assert_eq!((api.status, api.fields, &*api.body), (200, API, "{}"));
         refusal.action = Action::Drop;
         assert_eq!(Answer::to(&refusal).status, 202);
         assert_eq!(Answer::to(&refusal).body, r#"{"error":{"message":"blocked by validator"}}"#);

@@ -61,19 +61,33 @@ pub struct Finding {
     pub place: Cow<'static, str>,
     /// What is wrong with it.
     pub reason: Cow<'static, str>,
-    /// A page that tells it to a person, in the place of the JSON that tells it to a server.
-    pub page: Option<Rc<str>>,
+    /// Another way to tell it than the JSON that tells it to a server.
+    pub told: Option<Told>,
+}
+
+/// How a finding is told to who has to understand it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// To a person: a page of HTML.
+    Page(Rc<str>),
+    /// To a client of Misskey's API, in its own words: a status and JSON.
+    Api {
+        /// The status, in the place of the rule's.
+        status: u16,
+        /// The body.
+        body: &'static str,
+    },
 }
 
 impl Finding {
     /// A finding about `place`.
     pub fn new(place: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { place: place.into(), reason: reason.into(), page: None }
+        Self { place: place.into(), reason: reason.into(), told: None }
     }
 
-    /// The same finding, told by a page of HTML.
-    pub fn with_page(self, page: Rc<str>) -> Self {
-        Self { page: Some(page), ..self }
+    /// The same finding, told in another way.
+    pub fn with_told(self, told: Told) -> Self {
+        Self { told: Some(told), ..self }
     }
 }
 

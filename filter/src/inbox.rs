@@ -6,7 +6,7 @@ use crate::activitypub::activity::ReadError;
 use crate::activitypub::{Activity, Verb};
 use crate::decision::{Decision, Finding, MAX_LOGGED_ACTOR_BYTES};
 use crate::http::signer::Signer;
-use crate::http::{RequestHead, software};
+use crate::http::{RequestHead, content_length, software};
 use crate::json::{self, Json, Object};
 use crate::registry::{ActiveRule, Check, Subject};
 use crate::rules;
@@ -100,7 +100,7 @@ impl<'a> Judge<'a> {
         }
         match &self.head.content_length {
             None => Ok(()),
-            Some(length) => self.size(announced_bytes(length)),
+            Some(length) => self.size(content_length::announced_bytes(length)),
         }
     }
 
@@ -160,11 +160,4 @@ impl<'a> Judge<'a> {
             None => Ok(()),
         }
     }
-}
-
-/// The number that a `Content-Length` announces; one that cannot be read (RFC 9110 section 8.6) is too large for any limit.
-fn announced_bytes(length: &[u8]) -> usize {
-    let digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
-    let number = std::str::from_utf8(length).ok().filter(|_| digits);
-    number.and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
 }

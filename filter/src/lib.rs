@@ -25,5 +25,6 @@ pub mod registry;
 pub mod rules;
 pub mod runtime;
 pub mod share;
+pub mod signup;
 pub mod tally;
 mod text;

@@ -10,13 +10,15 @@ use crate::json::Object;
 use crate::policy::Reader;
 use crate::rules;
 use crate::share::Share;
+use crate::signup::{Address, Fault};
 
 /// The sections of the policy that hold rules. A host may have its own of each.
-pub const RULE_SECTIONS: &[&str] = &["closing", "inbox"];
+pub const RULE_SECTIONS: &[&str] = &["closing", "signup", "inbox"];
 
 /// All rules, in the order of evaluation.
 pub const RULES: &[Rule] = &[
     rules::closing::RULE,
+    rules::signup::RULE,
     rules::inbox_content_type::RULE,
     rules::inbox_content_encoding::RULE,
     rules::inbox_size::RULE,
@@ -74,7 +76,7 @@ impl Rule {
     /// Whether it can act for a share of actors only: not where what it lets pass cannot be read, and so passes by every later rule; nor where there is no actor.
     pub fn has_share(&self) -> bool {
         let reading = [rules::inbox_json::RULE.id, rules::inbox_type::RULE.id, rules::inbox_shape::RULE.id];
-        self.phase != Phase::Request && !reading.contains(&self.id)
+        !matches!(self.phase, Phase::Request | Phase::SignUp) && !reading.contains(&self.id)
     }
 
     /// The anchor of its heading in `RULES.md`.
@@ -88,6 +90,8 @@ impl Rule {
 pub enum Phase {
     /// The head of any request.
     Request,
+    /// A request that names an e-mail address.
+    SignUp,
     /// The head of a delivery, before any of the body is held.
     Head,
     /// The body as bytes.
@@ -101,6 +105,7 @@ impl Phase {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Request => "head of any request",
+            Self::SignUp => "body of a sign-up or of a change of address",
             Self::Head => "head of a delivery",
             Self::Body => "body",
             Self::Activity => "activity",
@@ -111,6 +116,9 @@ impl Phase {
 /// A pure function of the head.
 pub type HeadCheck = Box<dyn Fn(&RequestHead) -> Option<Finding>>;
 
+/// A pure function of the address that a sign-up names.
+pub type AddressCheck = Box<dyn Fn(&Address<'_>) -> Option<Fault>>;
+
 /// A pure function of an activity and its signer.
 pub type ActivityCheck = Box<dyn Fn(&Subject<'_>) -> Option<Finding>>;
 
@@ -118,6 +126,8 @@ pub type ActivityCheck = Box<dyn Fn(&Subject<'_>) -> Option<Finding>>;
 pub enum Check {
     /// Looks at the head of any request.
     Request(HeadCheck),
+    /// Looks at the address that a sign-up names.
+    SignUp(AddressCheck),
     /// Looks at the head of a delivery.
     Head(HeadCheck),
     /// Bounds the size of the body, in bytes; announced sizes are judged with the head.
@@ -134,6 +144,7 @@ impl fmt::Debug for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Request(_) => "Request",
+            Self::SignUp(_) => "SignUp",
             Self::Head(_) => "Head",
             Self::Size(_) => "Size",
             Self::Reading => "Reading",

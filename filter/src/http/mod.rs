@@ -1,6 +1,7 @@
 //! The parts of an HTTP request (RFC 9110) that decisions depend on.
 
 pub mod accept;
+pub mod content_length;
 pub mod federation;
 pub mod host;
 pub mod media_type;

@@ -233,7 +233,7 @@ mod tests {
                 "nothing":{}},"outbox":{}}"#
             ),
             [
-                "$.outbox: unknown key; known are closing, inbox, hosts, media, page, runtime",
+                "$.outbox: unknown key; known are closing, signup, inbox, hosts, media, page, runtime",
                 "$.inbox.nothing: unknown key; known are content_type, content_encoding, size, json, type, shape, ld, \
                  collection, origin, owner, announce, accept, move, relay, reaction, mentions, recipients, keywords",
                 "$.inbox.origin.allowed_ports[1]: expected a whole number from 1 to 65535",
@@ -255,7 +255,7 @@ mod tests {
             ("{\"inbox\":7}", "$.inbox: expected an object, found a number"),
             (
                 "{\"in\\nbox\":{}}",
-                "$.[\"in\\nbox\"]: unknown key; known are closing, inbox, hosts, media, page, runtime",
+                "$.[\"in\\nbox\"]: unknown key; known are closing, signup, inbox, hosts, media, page, runtime",
             ),
             (
                 "{\"inbox\":{\"mentions\":{\"max\":-1}}}",
@@ -286,7 +286,7 @@ mod tests {
             (r#"{"hosts":{"a.example":7}}"#.to_owned(), "$.hosts[\"a.example\"]: expected an object, found a number"),
             (
                 r#"{"hosts":{"a.example":{"runtime":{}}}}"#.to_owned(),
-                "$.hosts[\"a.example\"].runtime: unknown key; known are closing, inbox",
+                "$.hosts[\"a.example\"].runtime: unknown key; known are closing, signup, inbox",
             ),
             (
                 r#"{"hosts":{"a.example":{"inbox":{"mentions":{"max":true}}}}}"#.to_owned(),

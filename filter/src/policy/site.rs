@@ -13,6 +13,7 @@ use crate::http::RequestHead;
 use crate::inbox::Inbox;
 use crate::registry::{ActiveRule, Phase, RULE_SECTIONS, RULES, Rule};
 use crate::share::Share;
+use crate::signup::SignUp;
 
 /// The rules for one host.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Site {
     pub label: Option<Rc<str>>,
     /// Those for all requests.
     pub guard: Guard,
+    /// That for requests that name an e-mail address.
+    pub signup: SignUp,
     /// Those for deliveries.
     pub inbox: Inbox,
 }
@@ -29,15 +32,20 @@ impl Site {
     /// Judges a whole request, as a host does step by step.
     pub fn decide(&self, head: &RequestHead, body: &[u8]) -> Decision {
         let first = self.guard.decide(head);
-        if first.refusal.is_some() || !head.is_delivery() {
+        if first.refusal.is_some() {
             return first;
         }
-        self.inbox.decide(head, body).after(&first.shadow)
+        // One target can be a sign-up to this and a delivery to that router: neither is a way around the other.
+        let second = self.signup.decide(head, body).after(&first.shadow);
+        if second.refusal.is_some() || !head.is_delivery() {
+            return second;
+        }
+        self.inbox.decide(head, body).after(&second.shadow)
     }
 
     /// All rules that are not off, in the order of evaluation.
     pub fn rules(&self) -> impl Iterator<Item = &ActiveRule> {
-        self.guard.rules().iter().chain(self.inbox.rules()).map(Rc::as_ref)
+        self.guard.rules().iter().chain(self.signup.rules()).chain(self.inbox.rules()).map(Rc::as_ref)
     }
 
     /// How many rules are in force, for the log.
@@ -101,8 +109,15 @@ impl Compiled {
     /// The rules that are not off.
     pub(super) fn site(&self, label: Option<&str>) -> Site {
         let active = self.rules.iter().map(|(active, _)| Rc::clone(active)).filter(|active| active.mode != Mode::Off);
-        let (guard, inbox) = active.partition(|active| active.rule.phase == Phase::Request);
-        Site { label: label.map(metric_label), guard: Guard::new(guard), inbox: Inbox::new(inbox) }
+        let (guard, other): (Vec<_>, Vec<_>) = active.partition(|active| active.rule.phase == Phase::Request);
+        let (signup, inbox): (Vec<_>, Vec<_>) =
+            other.into_iter().partition(|active| active.rule.phase == Phase::SignUp);
+        Site {
+            label: label.map(metric_label),
+            guard: Guard::new(guard),
+            signup: SignUp::new(signup.into_iter().next()),
+            inbox: Inbox::new(inbox),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::decision::{Finding, Mode};
+use crate::decision::{Finding, Mode, Told};
 use crate::farewell;
 use crate::http::{RequestHead, accept, federation, path};
 use crate::registry::{Check, Phase, Rule};
@@ -44,7 +44,7 @@ While people still need the pages (to sign in, to export their data), leave `far
                 return Some(Finding::new("server", "has closed"));
             }
             let page = page.as_ref().filter(|_| is_page(head))?;
-            Some(Finding::new("server", "has closed").with_page(Rc::clone(page)))
+            Some(Finding::new("server", "has closed").with_told(Told::Page(Rc::clone(page))))
         }))
     },
 };
@@ -85,7 +85,7 @@ mod tests {
     fn a_farewell_takes_the_place_of_pages() {
         let closing = r#"{"closing":{"mode":"enforce","farewell":"Good bye."}}"#;
         let page = |method, target, accept| {
-            decide(closing, method, target, accept).refusal.map(|refusal| refusal.finding.page.is_some())
+            decide(closing, method, target, accept).refusal.map(|refusal| refusal.finding.told.is_some())
         };
         assert_eq!(page("GET", "/", BROWSER), Some(true));
         assert_eq!(page("GET", "/users/1", "application/activity+json"), Some(false));

@@ -20,6 +20,7 @@ pub mod inbox_shape;
 pub mod inbox_size;
 pub mod inbox_type;
 pub mod posts;
+pub mod signup;
 
 #[cfg(test)]
 mod testing;
