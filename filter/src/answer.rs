@@ -13,11 +13,13 @@ pub struct Answer {
     pub body: String,
 }
 
-/// What is told to a server.
+/// What is told to a program.
 const JSON: &[(&str, &str)] = &[
     ("content-type", "application/json; charset=utf-8"),
     // 410 may be kept by caches (RFC 9110 section 15.1), and what is refused today can be allowed tomorrow.
     ("cache-control", "no-store"),
+    // Web clients on other origins use the API: else they could not tell a refusal from a broken line.
+    ("access-control-allow-origin", "*"),
 ];
 
 /// What is told to a person. The page has no need of anything else.
@@ -26,13 +28,6 @@ const PAGE: &[(&str, &str)] = &[
     ("cache-control", "no-store"),
     ("content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
     ("x-content-type-options", "nosniff"),
-];
-
-/// What is told to a client of Misskey's API, which may be used from other origins.
-const API: &[(&str, &str)] = &[
-    ("content-type", "application/json; charset=utf-8"),
-    ("cache-control", "no-store"),
-    ("access-control-allow-origin", "*"),
 ];
 
 impl Answer {
@@ -44,7 +39,7 @@ impl Answer {
                 Self { status: refusal.status, fields: PAGE, body: page.as_ref().to_owned() }
             }
             (Action::Reject, Some(Told::Api { status, body })) => {
-                Self { status: *status, fields: API, body: (*body).to_owned() }
+                Self { status: *status, fields: JSON, body: (*body).to_owned() }
             }
             (Action::Reject, None) => Self {
                 status: refusal.status,

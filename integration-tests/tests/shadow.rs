@@ -63,9 +63,11 @@ fn a_rule_in_shadow_changes_no_answer_and_tells_what_it_would_have_done() {
 fn all_rules(mode: &str) -> String {
     let mut policy = json!({});
     for rule in RULES.iter().filter(|rule| rule.id != "closing") {
-        let (section, name) = rule.id.split_once('.').unwrap();
-        let section = policy.as_object_mut().unwrap().entry(section).or_insert_with(|| Map::new().into());
-        section[name] = json!({"mode": mode});
+        let section = policy.as_object_mut().unwrap().entry(rule.section()).or_insert_with(|| Map::new().into());
+        match rule.name() {
+            Some(name) => section[name] = json!({"mode": mode}),
+            None => section["mode"] = json!(mode),
+        }
     }
     policy.to_string()
 }

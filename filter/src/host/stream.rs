@@ -18,6 +18,7 @@ use crate::metrics::AuthRoute;
 use crate::page::fields::Received;
 use crate::page::reports::MAX_REPORT_BYTES;
 use crate::policy::Site;
+use crate::signup::Endpoint;
 
 /// One request.
 pub struct Stream {
@@ -25,6 +26,7 @@ pub struct Stream {
     kind: Kind,
     /// The host, where the policy depends on it.
     host: Option<String>,
+    is_delivery: bool,
     stage: Stage,
     page: PageStream,
 }
@@ -32,7 +34,7 @@ pub struct Stream {
 impl Stream {
     /// A request, under the policy in force.
     pub fn new(plugin: Option<Rc<Plugin>>, kind: Kind) -> Self {
-        Self { plugin, kind, host: None, stage: Stage::Other, page: PageStream::default() }
+        Self { plugin, kind, host: None, is_delivery: false, stage: Stage::Other, page: PageStream::default() }
     }
 }
 
@@ -40,7 +42,7 @@ impl Stream {
 enum Stage {
     /// It passes, and nobody asks how it ends.
     Other,
-    /// It is a delivery whose body is on its way; so many bytes of it were here at the last callback.
+    /// Its body is wanted and on its way; so many bytes of it were here at the last callback.
     Reading {
         /// The head.
         head: RequestHead,
@@ -87,15 +89,16 @@ impl HttpContext for Stream {
         let (Some(method), Some(path)) = (asked.first(":method"), asked.first(":path")) else {
             return self.fail(Status::NOT_FOUND);
         };
-        let is_delivery = path::is_inbox_delivery(method, path);
+        self.is_delivery = path::is_inbox_delivery(method, path);
         let Some(plugin) = self.plugin.clone() else {
-            return if is_delivery { self.stop(Incident::NoPolicy) } else { Action::Continue };
+            let is_guarded = self.is_delivery || Endpoint::of(method, path).is_some();
+            return if is_guarded { self.stop(Incident::NoPolicy) } else { Action::Continue };
         };
-        if plugin.page.is_report(method, path) && !is_delivery {
+        if plugin.page.is_report(method, path) && !self.is_delivery {
             return self.begin_report(asked, end_of_stream);
         }
         // A delivery is answered to a server, not to a browser.
-        if !is_delivery {
+        if !self.is_delivery {
             match PageStream::asked(&plugin.page, self.kind, asked) {
                 Ok(page) => self.page = page,
                 Err(status) => return self.fail(status),
@@ -106,11 +109,8 @@ impl HttpContext for Stream {
             if !path::is_read(method) && path.starts_with(b"/api/signin") {
                 self.stage = Stage::Passed(AuthRoute::SignIn);
             }
-            if !plugin.policy.guards_all_requests() {
-                return Action::Continue;
-            }
         }
-        let head = RequestHead::from_fields(fields);
+        let head = RequestHead::from_fields(fields.iter().copied());
         if plugin.policy.has_hosts() {
             self.host = head.host_name();
         }
@@ -119,20 +119,17 @@ impl HttpContext for Stream {
         if first.refusal.is_some() {
             return self.conclude(&first);
         }
-        if !is_delivery {
-            if !first.shadow.is_empty() {
-                plugin.count_shadow(&first, site);
-                self.tell(LogField::Shadow, &first.shadow_rules().join(","));
-            }
+        if !site.wants_body(method, path) {
+            self.note_shadow(&first);
             return Action::Continue;
         }
         let earlier = first.shadow;
-        if let Some(decision) = site.inbox.begin(&head) {
+        if let Some(decision) = site.begin(&head) {
             return self.conclude(&decision.after(&earlier));
         }
         // nginx never says that the head is all, and has no body callback for a body without bytes.
         if end_of_stream || head.content_length.as_deref() == Some(b"0") {
-            return self.conclude(&site.inbox.decide(&head, b"").after(&earlier));
+            return self.conclude(&site.decide_body(&head, b"").after(&earlier));
         }
         self.stage = Stage::Reading { head, received: 0, earlier };
         self.kind.await_body()
@@ -147,7 +144,7 @@ impl HttpContext for Stream {
         };
         *received = size;
         let site = plugin.policy.site(self.host.as_deref());
-        if let Some(decision) = site.inbox.too_large(head, size) {
+        if let Some(decision) = site.too_large(head, size) {
             let decision = decision.after(earlier);
             return self.conclude(&decision);
         }
@@ -269,8 +266,8 @@ impl Stream {
             // The host has the body, but not for us: nginx writes what is over `client_body_buffer_size` to a file.
             Ok(body) if body.len() < *received => self.stop(Incident::UnreadableBody),
             Ok(body) => {
-                let inbox = &self.site(&plugin).inbox;
-                let decision = plugin.timed(|| inbox.decide(head, &body)).after(earlier);
+                let site = self.site(&plugin);
+                let decision = plugin.timed(|| site.decide_body(head, &body)).after(earlier);
                 self.conclude(&decision)
             }
             Err(status) => self.fail(status),
@@ -278,9 +275,14 @@ impl Stream {
     }
 
     fn conclude(&mut self, decision: &Decision) -> Action {
-        self.note(decision);
+        if self.is_delivery || decision.refusal.is_some() {
+            self.note(decision);
+        } else {
+            self.note_shadow(decision);
+        }
         match &decision.refusal {
-            None => self.stage = Stage::Passed(AuthRoute::Inbox),
+            None if self.is_delivery => self.stage = Stage::Passed(AuthRoute::Inbox),
+            None => self.stage = Stage::Other,
             Some(refusal) => {
                 self.stage = Stage::Held;
                 self.answer(refusal);
@@ -295,6 +297,14 @@ impl Stream {
             plugin.count_decision(decision, self.site(plugin));
         }
         self.tell_log(decision);
+    }
+
+    /// The same for a request that passes and is no delivery: it has no verdict, but there may be rules that would have refused it.
+    fn note_shadow(&self, decision: &Decision) {
+        if let (Some(plugin), false) = (&self.plugin, decision.shadow.is_empty()) {
+            plugin.count_shadow(decision, self.site(plugin));
+            self.tell(LogField::Shadow, &decision.shadow_rules().join(","));
+        }
     }
 
     /// Answers instead of the origin server. If the host cannot even do that, the request stays held and ends in a time-out.

@@ -9,7 +9,7 @@ use super::layers::Source;
 use super::reader::Reader;
 use crate::decision::{Action, Decision, Mode};
 use crate::guard::Guard;
-use crate::http::RequestHead;
+use crate::http::{RequestHead, path};
 use crate::inbox::Inbox;
 use crate::registry::{ActiveRule, Phase, RULE_SECTIONS, RULES, Rule};
 use crate::share::Share;
@@ -35,12 +35,40 @@ impl Site {
         if first.refusal.is_some() {
             return first;
         }
+        self.decide_body(head, body).after(&first.shadow)
+    }
+
+    /// Whether the body of a request is wanted, however its head is judged.
+    pub fn wants_body(&self, method: &[u8], target: &[u8]) -> bool {
+        path::is_inbox_delivery(method, target) || self.signup.takes(method, target)
+    }
+
+    /// Judges what the head alone tells of a request whose body is wanted. `None` when the body is needed.
+    pub fn begin(&self, head: &RequestHead) -> Option<Decision> {
         // One target can be a sign-up to this and a delivery to that router: neither is a way around the other.
-        let second = self.signup.decide(head, body).after(&first.shadow);
-        if second.refusal.is_some() || !head.is_delivery() {
-            return second;
+        let signup = self.signup.begin(head);
+        if signup.as_ref().is_some_and(|decision| decision.refusal.is_some()) {
+            return signup;
         }
-        self.inbox.decide(head, body).after(&second.shadow)
+        let inbox = if head.is_delivery() { self.inbox.begin(head) } else { Some(Decision::default()) };
+        let earlier = signup.as_ref().map_or(&[][..], |decision| &decision.shadow);
+        let inbox = inbox?.after(earlier);
+        (signup.is_some() || inbox.refusal.is_some()).then_some(inbox)
+    }
+
+    /// Judges a body that is still growing and has `received` bytes so far.
+    pub fn too_large(&self, head: &RequestHead, received: usize) -> Option<Decision> {
+        let inbox = || if head.is_delivery() { self.inbox.too_large(head, received) } else { None };
+        self.signup.too_large(head, received).filter(|decision| decision.refusal.is_some()).or_else(inbox)
+    }
+
+    /// Judges a request whose body is wanted, with all of it.
+    pub fn decide_body(&self, head: &RequestHead, body: &[u8]) -> Decision {
+        let signup = self.signup.decide(head, body);
+        if signup.refusal.is_some() || !head.is_delivery() {
+            return signup;
+        }
+        self.inbox.decide(head, body).after(&signup.shadow)
     }
 
     /// All rules that are not off, in the order of evaluation.
