@@ -88,7 +88,7 @@ mod tests {
         assert_eq!((page.fields, &*page.body), (PAGE, "<p>"));
         refusal.finding.told = Some(Told::Api { status: 200, body: "{}" });
         let api = Answer::to(&refusal);
-        assert_eq!((api.status, api.fields, &*api.body), (200, API, "{}"));
+        assert_eq!((api.status, api.fields, &*api.body), (200, JSON, "{}"));
         refusal.action = Action::Drop;
         assert_eq!(Answer::to(&refusal).status, 202);
         assert_eq!(Answer::to(&refusal).body, r#"{"error":{"message":"blocked by validator"}}"#);

@@ -51,7 +51,7 @@ const CALLBACKS: [&str; 12] = [
 
 /// What the SDK's traits import beside that, by methods with a default body that nobody calls. nginx loads a module that imports them
 /// (tried); `proxy_get_log_level` it does not.
-const LINKED_BY_THE_SDK: [&str; 15] = [
+const LINKED_BY_THE_SDK: [&str; 14] = [
     "proxy_call_foreign_function",
     "proxy_close_stream",
     "proxy_continue_stream",
@@ -66,7 +66,6 @@ const LINKED_BY_THE_SDK: [&str; 15] = [
     "proxy_grpc_stream",
     "proxy_register_shared_queue",
     "proxy_resolve_shared_queue",
-    "proxy_set_header_map_pairs",
 ];
 
 /// The functions of WASI that ngx_wasm_module has.

@@ -151,9 +151,8 @@ impl Preset {
 
     /// Whether a page hands people over to another site: by a form (browsers hold the redirect after it to `form-action` too), or as its popup.
     pub fn hands_over(self, path: &str) -> bool {
-        ["/oauth/", "/auth/", "/miauth/", "/share", "/authorize_interaction"]
-            .iter()
-            .any(|prefix| path.starts_with(prefix))
+        let first = path.split('/').nth(1);
+        matches!(first, Some("oauth" | "auth" | "miauth" | "share" | "authorize_interaction"))
     }
 
     /// Whether a path is that of another application on the same host, with scripts of its own.

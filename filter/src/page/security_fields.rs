@@ -50,7 +50,9 @@ fn hsts(fields: &Fields, received: Received<'_>, request: &PageRequest, changes:
         return;
     }
     let subdomains = if fields.hsts_subdomains || theirs.subdomains { "; includeSubDomains" } else { "" };
-    changes.set("strict-transport-security", format!("max-age={}{subdomains}", fields.hsts_seconds));
+    // What the server's operator wants to be on the list of browsers (hstspreload.org) stays.
+    let preload = if theirs.preload { "; preload" } else { "" };
+    changes.set("strict-transport-security", format!("max-age={}{subdomains}{preload}", fields.hsts_seconds));
 }
 
 /// The server's own.
@@ -58,6 +60,7 @@ fn hsts(fields: &Fields, received: Received<'_>, request: &PageRequest, changes:
 struct Hsts {
     seconds: Option<u64>,
     subdomains: bool,
+    preload: bool,
 }
 
 impl Hsts {
@@ -71,6 +74,7 @@ impl Hsts {
                     hsts.seconds = value.trim_matches([' ', '\t', '"']).parse().ok();
                 }
                 None if directive.eq_ignore_ascii_case("includesubdomains") => hsts.subdomains = true,
+                None if directive.eq_ignore_ascii_case("preload") => hsts.preload = true,
                 _ => {}
             }
         }
@@ -133,6 +137,17 @@ mod tests {
         ] {
             let fields = [(&b"Strict-Transport-Security"[..], theirs.as_bytes())];
             assert_eq!(Hsts::read(Received(&fields)).seconds, expected, "{theirs}");
+        }
+        for (theirs, expected) in [
+            ("max-age=60; includeSubDomains; Preload", "max-age=31536000; includeSubDomains; preload"),
+            ("max-age=60", "max-age=31536000"),
+        ] {
+            let received = [(&b"strict-transport-security"[..], theirs.as_bytes())];
+            let page = crate::policy::Policy::parse(br#"{"page":{"hsts_seconds":31536000}}"#).unwrap().page;
+            let request = PageRequest { is_https: true, ..PageRequest::default() };
+            let mut changes = Changes::default();
+            hsts(&page.settings.fields, Received(&received), &request, &mut changes);
+            assert_eq!(changes.set, [("strict-transport-security", expected.to_owned())]);
         }
     }
 }
