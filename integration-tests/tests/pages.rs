@@ -165,7 +165,8 @@ fn the_page_works_and_attacks_are_blocked_and_reported() {
     assert_eq!(page.events, [""; 0], "a page of the server violates its own policy");
     assert_eq!(page.ran, ALL);
     assert_eq!((page.color.as_str(), page.size), ("rgb(1, 2, 3)", (10, 7)));
-    assert!(count(&stack, "sekisho_pages", &["result=rewritten"]) > 0);
+    let rewritten = || count(&stack, "sekisho_pages", &["result=rewritten"]) > 0;
+    assert!(wait_until(Duration::from_secs(10), rewritten), "pages are counted at the next tick");
 
     for (name, _, body, directive) in ATTACKS {
         let page = open(&browser, &stack, &site, &format!("/attack/{name}"));

@@ -1,6 +1,6 @@
 //! The metrics of one worker. The host adds those of all workers up.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::abi::{self, Level, MetricKind, Status};
@@ -13,13 +13,17 @@ const DECISION_TIME: &str = "sekisho_decision_time_us";
 #[derive(Debug, Default)]
 pub struct Metrics {
     counters: RefCell<BTreeMap<Counter, u32>>,
+    /// What is handed over at the next tick.
+    later: RefCell<BTreeMap<Counter, u32>>,
+    /// Whether there are ticks.
+    ticks: Cell<bool>,
     decision_time: Option<u32>,
 }
 
 impl Metrics {
     /// Defines what has one name only.
     pub fn new() -> Self {
-        Self { counters: RefCell::default(), decision_time: define(MetricKind::Histogram, DECISION_TIME) }
+        Self { decision_time: define(MetricKind::Histogram, DECISION_TIME), ..Self::default() }
     }
 
     /// Adds to a counter; nothing makes it seen at zero.
@@ -34,6 +38,25 @@ impl Metrics {
         });
         if let Some(id) = id.filter(|_| by > 0) {
             ignore(abi::increment(id, by));
+        }
+    }
+
+    /// Adds one at the next tick: for what is counted with every page, as each call to the host costs.
+    pub fn count_later(&self, counter: Counter) {
+        match self.later.try_borrow_mut() {
+            Ok(mut later) if self.ticks.get() => {
+                let count = later.entry(counter).or_default();
+                *count = count.saturating_add(1);
+            }
+            _ => self.count(counter, 1),
+        }
+    }
+
+    /// Hands over what was left for this tick.
+    pub fn tick(&self) {
+        self.ticks.set(true);
+        for (counter, by) in self.later.take() {
+            self.count(counter, by);
         }
     }
 

@@ -7,7 +7,7 @@ use super::kind::Kind;
 use super::pairs;
 use super::plugin::Plugin;
 use crate::decision::Mode;
-use crate::metrics::{Counter, PageResult};
+use crate::metrics::PageResult;
 use crate::page::fields::{Changes, Received};
 use crate::page::rewrite::Rewriter;
 use crate::page::{CSP, Page, PageRequest, may_be_page, wants_page};
@@ -87,7 +87,7 @@ impl PageStream {
         }
         if changes.is_page {
             let result = if changes.rewrite { PageResult::Rewritten } else { PageResult::Headed };
-            plugin.count(Counter::Page(result));
+            plugin.count_page(result);
         }
         if is_shown && changes.count() >= kind.batch() {
             abi::set_response_fields(&pairs::write(&changes.applied(received)))?;
@@ -117,7 +117,7 @@ impl PageStream {
         if end_of_stream {
             rewritten.extend(rewriter.end());
             if rewriter.stopped().is_some() {
-                plugin.count(Counter::Page(PageResult::Stopped));
+                plugin.count_page(PageResult::Stopped);
             }
         } else {
             *self = Self::Rewriting(rewriter);

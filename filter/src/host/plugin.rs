@@ -6,7 +6,7 @@ use super::abi;
 use super::metrics::Metrics;
 use super::reports::Reporter;
 use crate::decision::Decision;
-use crate::metrics::{self, Counter, ReportResult};
+use crate::metrics::{self, Counter, PageResult, ReportResult};
 use crate::page::Page;
 use crate::policy::{Policy, Site};
 
@@ -74,5 +74,10 @@ impl Plugin {
     /// Adds one.
     pub fn count(&self, counter: Counter) {
         self.metrics.count(counter, 1);
+    }
+
+    /// Counts what comes with every page, a little later.
+    pub fn count_page(&self, result: PageResult) {
+        self.metrics.count_later(Counter::Page(result));
     }
 }

@@ -105,6 +105,7 @@ impl RootContext for Root {
             live::make_current(&self.name, self.configuration());
             self.tell();
         }
+        self.metrics.tick();
         self.refresh();
         if live::is_current(&self.name, configuration(&self.document)) {
             if let Some(live) = &mut self.live {
