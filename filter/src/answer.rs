@@ -5,7 +5,8 @@ use crate::decision::{Action, Refusal, Told};
 /// A complete response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The status: 202 for a drop, 4xx for a rejection, or what the API says it by. Never 5xx for what a rule refuses, which would be sent again for days.
+    /// The status: 202 for a drop, 4xx for a rejection, or what the API says it by. Never 5xx for what a rule refuses, which would be sent again for days; but 508 for a loop,
+    /// which is no fault of what is sent.
     pub status: u16,
     /// The fields.
     pub fields: &'static [(&'static str, &'static str)],

@@ -19,7 +19,7 @@ pub enum Mode {
 pub enum Action {
     /// 202, and the activity goes no further. The sender takes it as delivered and does not come back.
     Drop,
-    /// A 4xx status with the rule's id, which delivering servers take as final.
+    /// A 4xx status with the rule's id, which delivering servers take as final; 508 for a loop, after which they come again.
     Reject,
 }
 
@@ -96,7 +96,7 @@ impl Finding {
 pub struct Refusal {
     /// The rule's stable id.
     pub rule: &'static str,
-    /// The status of its rejection: 4xx, but 503 for some incidents.
+    /// The status of its rejection: 4xx, but 508 for loops and 503 for some incidents.
     pub status: u16,
     /// Whether it drops or rejects.
     pub action: Action,

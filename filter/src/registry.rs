@@ -13,11 +13,14 @@ use crate::share::Share;
 use crate::signup::{Address, Fault};
 
 /// The sections of the policy that hold rules. A host may have its own of each.
-pub const RULE_SECTIONS: &[&str] = &["closing", "signup", "inbox"];
+pub const RULE_SECTIONS: &[&str] = &["closing", "via", "signup", "inbox"];
 
 /// All rules, in the order of evaluation.
 pub const RULES: &[Rule] = &[
     rules::closing::RULE,
+    rules::via::RULE,
+    rules::via_media_proxy::RULE,
+    rules::via_malformed::RULE,
     rules::signup::RULE,
     rules::inbox_content_type::RULE,
     rules::inbox_content_encoding::RULE,
@@ -46,7 +49,7 @@ pub struct Rule {
     pub id: &'static str,
     /// What it looks at.
     pub phase: Phase,
-    /// The status of a rejection, 4xx.
+    /// The status of a rejection: 4xx, or 508 for a loop.
     pub status: u16,
     /// The mode when the policy names none.
     pub mode: Mode,
@@ -189,7 +192,9 @@ mod tests {
         for (index, rule) in RULES.iter().enumerate() {
             assert!(RULE_SECTIONS.contains(&rule.section()), "{}", rule.id);
             assert!(RULES.iter().take(index).all(|other| other.id != rule.id), "{} twice", rule.id);
-            assert!((400..500).contains(&rule.status), "{} must be final for the sender", rule.id);
+            // A loop (508, RFC 5842 section 7.2) is a fault of the way, not of what is sent: who delivers may well come again when it is mended.
+            let is_loop = rule.status == 508 && rule.section() == "via";
+            assert!(is_loop || (400..500).contains(&rule.status), "{} must be final for the sender", rule.id);
             assert!(!rule.summary.is_empty() && !rule.doc.is_empty() && !rule.specification.is_empty(), "{}", rule.id);
         }
     }

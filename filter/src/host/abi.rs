@@ -144,6 +144,11 @@ pub fn set_request_field(name: &str, value: &str) -> Result<(), Status> {
     set_field(REQUEST_HEADERS, name, value)
 }
 
+/// Adds a field to the request, beside others of its name.
+pub fn add_request_field(name: &str, value: &str) -> Result<(), Status> {
+    add_field(REQUEST_HEADERS, name, value)
+}
+
 /// Removes all fields of the request of a name.
 pub fn remove_request_field(name: &str) -> Result<(), Status> {
     remove_field(REQUEST_HEADERS, name)
@@ -156,11 +161,7 @@ pub fn set_response_field(name: &str, value: &str) -> Result<(), Status> {
 
 /// Adds a field to the response, beside others of its name.
 pub fn add_response_field(name: &str, value: &str) -> Result<(), Status> {
-    // SAFETY: the host reads two live strings.
-    Status(unsafe {
-        proxy_add_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
-    })
-    .done()
+    add_field(RESPONSE_HEADERS, name, value)
 }
 
 /// Removes all fields of the response of a name.
@@ -172,6 +173,11 @@ fn set_field(map: u32, name: &str, value: &str) -> Result<(), Status> {
     // SAFETY: the host reads two live strings.
     Status(unsafe { proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
         .done()
+}
+
+fn add_field(map: u32, name: &str, value: &str) -> Result<(), Status> {
+    // SAFETY: the host reads two live strings.
+    Status(unsafe { proxy_add_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len()) }).done()
 }
 
 fn remove_field(map: u32, name: &str) -> Result<(), Status> {

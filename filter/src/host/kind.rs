@@ -89,6 +89,11 @@ impl Kind {
         }
     }
 
+    /// The protocol that a request came by, such as `HTTP/2`.
+    pub fn protocol(self) -> Vec<u8> {
+        abi::property(b"request\0protocol").ok().flatten().unwrap_or_default()
+    }
+
     /// How many fields of a response have to change that it is cheaper to write all of them anew. nginx would lose what it keeps beside them.
     pub fn batch(self) -> usize {
         match self {

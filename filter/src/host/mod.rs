@@ -16,6 +16,7 @@ mod page;
 mod pairs;
 #[cfg(target_arch = "wasm32")]
 mod plugin;
+mod pseudonym;
 #[cfg(target_arch = "wasm32")]
 mod reports;
 #[cfg(target_arch = "wasm32")]

@@ -69,9 +69,11 @@ impl PageStream {
         }
     }
 
-    /// Decides about the response at its head.
-    pub fn head(&mut self, plugin: &Rc<Plugin>, kind: Kind, count: usize) -> Result<(), Status> {
-        let Self::Asked(request) = std::mem::take(self) else { return Ok(()) };
+    /// Decides about the response at its head, and adds our entry in `Via`, if there is to be one.
+    pub fn head(&mut self, plugin: &Rc<Plugin>, kind: Kind, count: usize, via: Option<String>) -> Result<(), Status> {
+        let Self::Asked(request) = std::mem::take(self) else {
+            return via.map_or(Ok(()), |via| abi::add_response_field("via", &via));
+        };
         let page = &plugin.page;
         let is_shown = count <= kind.max_fields();
         let (all, single) =
@@ -85,6 +87,7 @@ impl PageStream {
         if page.settings.mode != Mode::Enforce {
             changes = Changes { is_page: changes.is_page, rewrite: changes.rewrite, ..Changes::default() };
         }
+        changes.add.extend(via.map(|via| ("via", via)));
         if changes.is_page {
             let result = if changes.rewrite { PageResult::Rewritten } else { PageResult::Headed };
             plugin.count_page(result);

@@ -16,6 +16,8 @@ pub struct Plugin {
     pub policy: Rc<Policy>,
     /// What browsers get: as the policy has it, with what was learned of the server's pages.
     pub page: Rc<Page>,
+    /// Our name, where the policy has none.
+    pub pseudonym: Rc<str>,
     metrics: Rc<Metrics>,
     /// What browsers report.
     reporter: Rc<Reporter>,
@@ -23,11 +25,17 @@ pub struct Plugin {
 
 impl Plugin {
     /// A policy, with all its counters at zero.
-    pub fn new(policy: Rc<Policy>, page: Rc<Page>, metrics: Rc<Metrics>, reporter: Rc<Reporter>) -> Self {
+    pub fn new(
+        policy: Rc<Policy>,
+        page: Rc<Page>,
+        pseudonym: Rc<str>,
+        metrics: Rc<Metrics>,
+        reporter: Rc<Reporter>,
+    ) -> Self {
         for counter in metrics::initial(&policy) {
             metrics.count(counter, 0);
         }
-        Self { policy, page, metrics, reporter }
+        Self { policy, page, pseudonym, metrics, reporter }
     }
 
     /// Decides, and measures how long it takes.

@@ -13,6 +13,7 @@ use super::learned::Learned;
 use super::live::{self, Live};
 use super::metrics::{self, Metrics};
 use super::plugin::Plugin;
+use super::pseudonym;
 use super::reports::Reporter;
 use super::stream::Stream;
 use crate::metrics::{Counter, Gauge};
@@ -31,6 +32,7 @@ pub struct Root {
     document: Vec<u8>,
     /// What the streams use. `None` until a policy was valid.
     plugin: Option<Rc<Plugin>>,
+    pseudonym: Rc<str>,
     metrics: Rc<Metrics>,
     reporter: Rc<Reporter>,
     live: Option<Live>,
@@ -78,6 +80,7 @@ impl RootContext for Root {
         };
         self.document = document;
         self.name = if self.kind.has_runtime_keys() { self.kind.plugin_name() } else { String::new() };
+        self.pseudonym = pseudonym::derived();
         self.metrics = Rc::new(Metrics::new());
         self.live = if self.kind.has_runtime_keys() { Live::new(&policy.runtime) } else { None };
         let learn = policy.page.settings.learn.as_ref();
@@ -163,7 +166,13 @@ impl Root {
     /// From now on streams begin under this policy, with what is known of the server's pages.
     fn put_in_force(&mut self, policy: Rc<Policy>) {
         let page = self.learned.as_ref().map_or_else(|| Rc::clone(&policy.page), |learned| learned.page(&policy.page));
-        self.plugin = Some(Rc::new(Plugin::new(policy, page, Rc::clone(&self.metrics), Rc::clone(&self.reporter))));
+        self.plugin = Some(Rc::new(Plugin::new(
+            policy,
+            page,
+            Rc::clone(&self.pseudonym),
+            Rc::clone(&self.metrics),
+            Rc::clone(&self.reporter),
+        )));
     }
 
     fn tell_manifest(&self) {

@@ -12,7 +12,7 @@ use super::pairs;
 use super::plugin::Plugin;
 use crate::answer::Answer;
 use crate::decision::{Decision, Refusal, Shadowed};
-use crate::http::{RequestHead, path};
+use crate::http::{RequestHead, path, pseudonym};
 use crate::incident::Incident;
 use crate::metrics::AuthRoute;
 use crate::page::fields::Received;
@@ -27,6 +27,8 @@ pub struct Stream {
     /// The host, where the policy depends on it.
     host: Option<String>,
     is_delivery: bool,
+    /// Our name, which the response is to carry.
+    via: Option<Rc<str>>,
     stage: Stage,
     page: PageStream,
 }
@@ -34,7 +36,15 @@ pub struct Stream {
 impl Stream {
     /// A request, under the policy in force.
     pub fn new(plugin: Option<Rc<Plugin>>, kind: Kind) -> Self {
-        Self { plugin, kind, host: None, is_delivery: false, stage: Stage::Other, page: PageStream::default() }
+        Self {
+            plugin,
+            kind,
+            host: None,
+            is_delivery: false,
+            via: None,
+            stage: Stage::Other,
+            page: PageStream::default(),
+        }
     }
 }
 
@@ -110,7 +120,8 @@ impl HttpContext for Stream {
                 self.stage = Stage::Passed(AuthRoute::SignIn);
             }
         }
-        let head = RequestHead::from_fields(fields.iter().copied());
+        let mut head = RequestHead::from_fields(fields.iter().copied());
+        head.pseudonym = Some(Rc::clone(&plugin.pseudonym));
         if plugin.policy.has_hosts() {
             self.host = head.host_name();
         }
@@ -118,6 +129,13 @@ impl HttpContext for Stream {
         let first = site.guard.decide(&head);
         if first.refusal.is_some() {
             return self.conclude(&first);
+        }
+        // Our media service writes its own name, and may fetch from here.
+        if let Some(name) = site.pseudonym(&plugin.pseudonym).filter(|_| !path::is_media_proxy(path)) {
+            self.via = Some(Rc::clone(name));
+            if let Err(status) = sign(self.kind, name) {
+                return self.fail(status);
+            }
         }
         if !site.wants_body(method, path) {
             self.note_shadow(&first);
@@ -152,9 +170,11 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, count: usize, _end_of_stream: bool) -> Action {
+        // Servers are asked by HTTP/1.1.
+        let via = self.via.take().map(|name| pseudonym::via_entry(b"HTTP/1.1", &name));
         // Our own answers pass here too, and are as they should be.
         if let (Some(plugin), false) = (&self.plugin, matches!(self.stage, Stage::Held))
-            && let Err(status) = self.page.head(plugin, self.kind, count)
+            && let Err(status) = self.page.head(plugin, self.kind, count, via)
         {
             abi::log(Level::Error, &format!("sekisho: the head of a page cannot be changed: {status}"));
         }
@@ -172,6 +192,12 @@ impl HttpContext for Stream {
         // With trailers, no body callback is the last one.
         if let Stage::Report { .. } = self.stage { self.report(0, true) } else { self.decide() }
     }
+}
+
+/// Tells the next proxy, and the server, that the request came through here.
+fn sign(kind: Kind, name: &str) -> Result<(), Status> {
+    abi::add_request_field("via", &pseudonym::via_entry(&kind.protocol(), name))?;
+    abi::add_request_field("cdn-loop", name)
 }
 
 impl Stage {

@@ -1,13 +1,19 @@
 //! The parts of an HTTP request (RFC 9110) that decisions depend on.
 
 pub mod accept;
+pub mod cdn_loop;
 pub mod content_length;
 pub mod federation;
 pub mod host;
 pub mod media_type;
 pub mod path;
+pub mod pseudonym;
+mod scan;
 pub mod signer;
 pub mod software;
+pub mod via;
+
+use std::rc::Rc;
 
 /// The head of a request. All values are bytes as received: nothing here is known to be text.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +42,12 @@ pub struct RequestHead {
     pub authorization: Option<Vec<u8>>,
     /// `Signature-Input` (RFC 9421)
     pub signature_input: Option<Vec<u8>>,
+    /// `Via`
+    pub via: Option<Vec<u8>>,
+    /// `CDN-Loop`
+    pub cdn_loop: Option<Vec<u8>>,
+    /// Not of the request: the name that its host has derived for itself ([`pseudonym::derive`]). Rules take it where the policy gives none.
+    pub pseudonym: Option<Rc<str>>,
 }
 
 impl RequestHead {
@@ -72,10 +84,12 @@ impl RequestHead {
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
         // By length first: of the many fields of a request, most are none of these.
         match name.len() {
+            3 if is("via") => Some(&mut self.via),
             4 if is("host") => Some(&mut self.host),
             5 if is(":path") => Some(&mut self.path),
             6 if is("accept") => Some(&mut self.accept),
             7 if is(":method") => Some(&mut self.method),
+            8 if is("cdn-loop") => Some(&mut self.cdn_loop),
             9 if is("signature") => Some(&mut self.signature),
             10 if is("user-agent") => Some(&mut self.user_agent),
             10 if is(":authority") => Some(&mut self.authority),
@@ -95,7 +109,7 @@ mod tests {
 
     #[test]
     fn fields_of_one_name_are_one_value() {
-        let fields: [(&[u8], &[u8]); 7] = [
+        let fields: [(&[u8], &[u8]); 10] = [
             (b"host", b"a"),
             (b"Content-Type", b"x"),
             (b"content-encoding", b"y"),
@@ -103,6 +117,9 @@ mod tests {
             (b"Signature", b"a"),
             (b"signature-input", b"\xff"),
             (b"signature", b"b"),
+            (b"via", b"1.1 a (b"),
+            (b"CDN-Loop", b"c"),
+            (b"Via", b"1.1 d"),
         ];
         let head = RequestHead::from_fields(fields);
         assert_eq!(head.content_type.as_deref(), Some(&b"x"[..]));
@@ -110,6 +127,8 @@ mod tests {
         assert_eq!(head.content_length.as_deref(), Some(&b"7"[..]));
         assert_eq!(head.signature.as_deref(), Some(&b"a,b"[..]));
         assert_eq!(head.signature_input.as_deref(), Some(&b"\xff"[..]));
+        assert_eq!(head.via.as_deref(), Some(&b"1.1 a (b,1.1 d"[..]));
+        assert_eq!(head.cdn_loop.as_deref(), Some(&b"c"[..]));
         assert_eq!(head.authorization, None);
     }
 }

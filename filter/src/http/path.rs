@@ -68,7 +68,8 @@ fn is_inbox_path(path: &[u8]) -> bool {
     false
 }
 
-fn ends_in_inbox(path: &[u8]) -> bool {
+/// The segments of a path, where empty and dot segments are resolved and a backslash is a slash.
+fn segments(path: &[u8]) -> Vec<&[u8]> {
     let mut segments: Vec<&[u8]> = Vec::new();
     for segment in path.split(|byte| matches!(byte, b'/' | b'\\')) {
         match segment {
@@ -77,6 +78,11 @@ fn ends_in_inbox(path: &[u8]) -> bool {
             segment => segments.push(segment),
         }
     }
+    segments
+}
+
+fn ends_in_inbox(path: &[u8]) -> bool {
+    let segments = segments(path);
     let is_api = segments.first().is_some_and(|first| first.eq_ignore_ascii_case(b"api"));
     match &segments[..] {
         [first, ..] if is_named(first, &[b"inbox"]) => true,
@@ -84,6 +90,40 @@ fn ends_in_inbox(path: &[u8]) -> bool {
         [.., last] => is_named(last, &INBOX_SEGMENTS),
         [] => false,
     }
+}
+
+/// Whether a request is for the media proxy: `/proxy` and all below it, in any way in which a router may read the path, as with inboxes.
+pub fn is_media_proxy(target: &[u8]) -> bool {
+    // The path of an ordinary request is read in one way only.
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'@' | b'.');
+    let path = target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    let is_ordinary = path.starts_with(b"/")
+        && path.iter().all(is_plain)
+        && !path.windows(2).any(|window| matches!(window, b"//" | b"/."));
+    if is_ordinary {
+        return path.split(|byte| *byte == b'/').nth(1).is_some_and(|first| is_named(first, &[b"proxy"]));
+    }
+    // The absolute form (RFC 9112 section 3.2.2) has its path behind the authority.
+    let has_authority = !path.starts_with(b"/") && path.windows(3).any(|window| window == b"://");
+    let skipped = if has_authority { 2 } else { 0 };
+    let mut path = path.to_vec();
+    for _ in 0..=DECODING_ROUNDS {
+        let begins = |path: &[u8]| {
+            let unresolved = path.split(|byte| matches!(byte, b'/' | b'\\'));
+            let first = unresolved.filter(|segment| !matches!(*segment, b"" | b"." | b"..")).nth(skipped);
+            first.is_some_and(|first| is_named(first, &[b"proxy"]))
+                || segments(path).get(skipped).is_some_and(|first| is_named(first, &[b"proxy"]))
+        };
+        let before = |mark: u8| path.split(|byte| *byte == mark).next().unwrap_or_default();
+        if [&path[..], before(b'?'), before(b'#')].into_iter().any(begins) {
+            return true;
+        }
+        if !path.contains(&b'%') {
+            return false;
+        }
+        path = percent_decode_once(&path);
+    }
+    false
 }
 
 fn is_named(segment: &[u8], names: &[&[u8]]) -> bool {
@@ -197,5 +237,52 @@ mod tests {
         }
         assert!(is_inbox_delivery(b"post", b"/inbox") && is_inbox_delivery(b"PUT", b"/inbox"));
         assert!(!is_inbox_delivery(b"GET", b"/inbox"));
+    }
+
+    #[test]
+    fn knows_the_media_proxy_in_any_spelling() {
+        for proxy in [
+            "/proxy",
+            "/proxy/",
+            "/proxy/image.webp?url=https://a.example/1.png",
+            "/proxy?url=x",
+            "/Proxy/a",
+            "//proxy/a",
+            "/%70roxy/a",
+            "/%2570roxy/a",
+            "/proxy%2Fa",
+            "/proxy%3Furl=x",
+            "/./proxy/a",
+            "/x/../proxy/a",
+            "/x%2F..%2Fproxy/a",
+            "/proxy/../files/a",
+            "\\proxy\\a",
+            "/proxy\\a",
+            "/proxy;x/a",
+            "/proxy%00/a",
+            "/proxy/https%3A%2F%2Fa.example/b",
+            "/proxy%20/a",
+            "/proxy.php",
+            "proxy/a",
+            "https://a.example/proxy/a",
+            "HTTPS://a.example:80//proxy/a",
+        ] {
+            assert!(is_media_proxy(proxy.as_bytes()), "{proxy}");
+        }
+        for other in [
+            "/",
+            "",
+            "*",
+            "/files/proxy",
+            "/proxies/a",
+            "/api/proxy",
+            "/a.b/proxy",
+            "/?/proxy",
+            "/#/proxy",
+            "https://proxy/a",
+            "/%",
+        ] {
+            assert!(!is_media_proxy(other.as_bytes()), "{other}");
+        }
     }
 }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use crate::http::cdn_loop::{self, CdnLoop, CdnLoopError};
+use crate::http::pseudonym;
+use crate::http::via::{self, Via, ViaError};
+
 /// Why a request is refused by its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuardError {
@@ -9,8 +13,12 @@ pub enum GuardError {
     NoUserAgent,
     /// A Misskey fetches, or a proxy that calls itself one.
     Recursive,
-    /// The request came through this very service before.
+    /// The request came through this very service before, or through so many proxies that it must be a loop.
     Loop,
+    /// The request came through another media service of ours. Its fetches are the pictures of somebody's users, and those are nowhere in need of a second service.
+    Chain,
+    /// `Via` or `CDN-Loop` cannot be read, so nobody can tell what the request came through, and nobody should be told so by us.
+    Malformed,
 }
 
 /// Judges a request by `User-Agent`, by all values of `Via` (RFC 9110 section 7.6.3) and `CDN-Loop` (RFC 8586), and the own pseudonym.
@@ -30,70 +38,24 @@ pub fn guard<'f>(
     if user_agent.windows(8).any(|window| window.eq_ignore_ascii_case(b"misskey/")) {
         return Err(GuardError::Recursive);
     }
-    let (mut via, mut cdn_loop) = (via.into_iter(), cdn_loop.into_iter());
-    if via.any(|value| via_names(value, pseudonym)) || cdn_loop.any(|value| cdn_loop_names(value, pseudonym)) {
+    let via: Vec<&[u8]> = via.into_iter().collect();
+    let cdn_loop: Vec<&[u8]> = cdn_loop.into_iter().collect();
+    let (vias, cdn_loops) = (|| via.iter().copied(), || cdn_loop.iter().copied());
+    if via::names(vias(), pseudonym) || cdn_loop::names(cdn_loops(), pseudonym) {
         return Err(GuardError::Loop);
     }
-    Ok(())
-}
-
-/// Whether the pseudonym is a word of a `Via` value outside its comments. Where comments do not end, they do not count: else an open one in the request
-/// would hide whatever is appended to it.
-fn via_names(value: &[u8], pseudonym: &str) -> bool {
-    let plain = without_comments(value);
-    let text = plain.as_deref().unwrap_or(value);
-    let mut words = text.split(|byte| matches!(byte, b',' | b' ' | b'\t' | b'(' | b')'));
-    words.any(|word| is_received_by(word, pseudonym))
-}
-
-/// The value with a space for each comment, or `None` when one does not end, or ends that has not begun.
-fn without_comments(value: &[u8]) -> Option<Vec<u8>> {
-    let mut plain = Vec::with_capacity(value.len());
-    let mut depth = 0_usize;
-    let mut bytes = value.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'(' => depth = depth.checked_add(1)?,
-            b')' => depth = depth.checked_sub(1)?,
-            // A quoted pair.
-            b'\\' if depth > 0 => drop(bytes.next()?),
-            _ if depth > 0 => {}
-            byte => plain.push(*byte),
-        }
-        if matches!(byte, b'(' | b')') {
-            plain.push(b' ');
-        }
+    let is_media = |name: &[u8]| pseudonym::begins(name, pseudonym::MEDIA);
+    if via::any_name(vias(), pseudonym::MEDIA, is_media) || cdn_loop::any_name(cdn_loops(), pseudonym::MEDIA, is_media)
+    {
+        return Err(GuardError::Chain);
     }
-    (depth == 0).then_some(plain)
-}
-
-/// Whether a `CDN-Loop` value names the pseudonym. Parameters are skipped with whatever is quoted in them, unless the quotation does not end.
-fn cdn_loop_names(value: &[u8], pseudonym: &str) -> bool {
-    let (mut quoted, mut escaped) = (false, false);
-    let mut separates = |byte: &u8| {
-        match (quoted, escaped, byte) {
-            (true, true, _) => escaped = false,
-            (true, false, b'\\') => escaped = true,
-            (_, false, b'"') => quoted = !quoted,
-            _ => {}
-        }
-        !quoted && *byte == b','
-    };
-    let ids: Vec<&[u8]> = value.split(&mut separates).collect();
-    let names = |id: &[u8]| {
-        let id = id.split(|byte| *byte == b';').next().unwrap_or_default();
-        is_received_by(id.trim_ascii(), pseudonym)
-    };
-    match quoted {
-        false => ids.into_iter().any(names),
-        true => value.split(|byte| matches!(byte, b',' | b'"')).any(names),
+    // After the names: what is malformed may be a loop all the same.
+    match (Via::parse(vias()), CdnLoop::parse(cdn_loops())) {
+        (Ok(_), Ok(_)) => Ok(()),
+        (Err(ViaError::TooLong | ViaError::TooManyHops), _)
+        | (_, Err(CdnLoopError::TooLong | CdnLoopError::TooManyCdns)) => Err(GuardError::Loop),
+        _ => Err(GuardError::Malformed),
     }
-}
-
-/// Compares without case and port.
-fn is_received_by(word: &[u8], pseudonym: &str) -> bool {
-    let (name, port) = word.split_at_checked(pseudonym.len()).unwrap_or((word, b""));
-    name.eq_ignore_ascii_case(pseudonym.as_bytes()) && (port.is_empty() || port.starts_with(b":"))
 }
 
 impl GuardError {
@@ -103,15 +65,17 @@ impl GuardError {
             Self::NoUserAgent => "no_user_agent",
             Self::Recursive => "recursive",
             Self::Loop => "loop",
+            Self::Chain => "chain",
+            Self::Malformed => "malformed",
         }
     }
 
     /// The status to answer with.
     pub fn status(self) -> u16 {
         match self {
-            Self::NoUserAgent => 400,
+            Self::NoUserAgent | Self::Malformed => 400,
             Self::Recursive => 403,
-            Self::Loop => 508,
+            Self::Loop | Self::Chain => 508,
         }
     }
 }
@@ -120,8 +84,9 @@ impl fmt::Display for GuardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoUserAgent => "User-Agent is required",
-            Self::Recursive => "Proxy is recursive",
+            Self::Recursive | Self::Chain => "Proxy is recursive",
             Self::Loop => "Loop detected",
+            Self::Malformed => "Via or CDN-Loop is malformed",
         })
     }
 }
@@ -178,9 +143,7 @@ mod tests {
         ] {
             assert_eq!(via(value), Err(GuardError::Loop), "{value}");
         }
-        for value in
-            ["1.1 sekisho", "1.1 sekisho-media2", "1.1 a (1.1 sekisho-media, b)", "1.1 a.sekisho-media", "", "\u{ff}"]
-        {
+        for value in ["1.1 sekisho", "1.1 a (1.1 sekisho-media, b)", "1.1 a.sekisho-media", ""] {
             assert_eq!(via(value), Ok(()), "{value}");
         }
     }
@@ -198,5 +161,38 @@ mod tests {
         for value in ["sekisho", "a; sekisho-media=1", "a; b=\", sekisho-media, \"", "", ","] {
             assert_eq!(cdn_loop(value), Ok(()), "{value}");
         }
+    }
+
+    #[test]
+    fn chains_of_our_own() {
+        let ours = |via: &'static str, cdn_loop: &'static str| {
+            guard(BROWSER, [via.as_bytes()], [cdn_loop.as_bytes()], "pictures.example")
+        };
+        for name in ["sekisho-media", "Sekisho-Media2", "sekisho-media.a.example:80"] {
+            let via = format!("2 edge, 1.1 {name} (x)");
+            assert_eq!(guard(BROWSER, [via.as_bytes()], [], "pictures.example"), Err(GuardError::Chain), "{name}");
+            assert_eq!(guard(BROWSER, [], [name.as_bytes()], "pictures.example"), Err(GuardError::Chain), "{name}");
+        }
+        // The proxy in front is no media service.
+        assert_eq!(ours("2 sekisho-0123456789ab", "sekisho-0123456789ab"), Ok(()));
+        assert_eq!(ours("2 sekisho-media, 1.1 pictures.example", ""), Err(GuardError::Loop));
+        assert_eq!(via("1.1 sekisho-media2"), Err(GuardError::Chain));
+        assert_eq!((GuardError::Chain.status(), GuardError::Chain.name()), (508, "chain"));
+    }
+
+    #[test]
+    fn what_is_malformed() {
+        for value in ["\u{ff}", "1.1", "a", "1.1 a b", "1.1 a (b", "1.1 a (b) (c)", "HTTP/ a"] {
+            assert_eq!(via(value), Err(GuardError::Malformed), "{value}");
+        }
+        for value in ["a b", "a;", "a; x", "a; x=\"", "(a)"] {
+            assert_eq!(cdn_loop(value), Err(GuardError::Malformed), "{value}");
+        }
+        for value in ["2 a, ,HTTP/3 b:80 (c, (d))", ",", " "] {
+            assert_eq!(via(value), Ok(()), "{value}");
+        }
+        assert_eq!(GuardError::Malformed.status(), 400);
+        assert_eq!(via(&"1.1 a,".repeat(65)), Err(GuardError::Loop));
+        assert_eq!(cdn_loop(&"a".repeat(5000)), Err(GuardError::Loop));
     }
 }

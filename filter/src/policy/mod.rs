@@ -26,6 +26,7 @@ use crate::registry::RULE_SECTIONS;
 use crate::runtime::Settings;
 use compiler::{Compiler, unknown_keys};
 use layers::Source;
+use site::Compiled;
 
 /// The largest policy that is read, in bytes.
 pub const MAX_POLICY_BYTES: usize = 4 * 1024 * 1024;
@@ -124,10 +125,21 @@ impl Policy {
         let (page, fields) = compiler.group("page", std::slice::from_ref(&base), page::Settings::read);
         effective.insert("page".to_owned(), fields);
 
+        // Every request of the service comes through the proxy: by one name for both, each would be a loop.
+        let is_media =
+            |compiled: &Compiled| compiled.pseudonym().is_some_and(|own| own.eq_ignore_ascii_case(&media.pseudonym));
+        let same_name = "is that of the media service (media.pseudonym), whose requests would all be loops";
+        if is_media(&all) {
+            compiler.error("$.via.pseudonym".to_owned(), same_name.to_owned());
+        }
         let mut hosts = BTreeMap::new();
         let mut hosts_effective = Map::new();
         for (name, source) in compiler.hosts(root.get("hosts")) {
+            let path = format!("{}.via.pseudonym", source.path);
             let own = compiler.site(&[source, base.clone()], Some(&all));
+            if is_media(&own) && !is_media(&all) {
+                compiler.error(path, same_name.to_owned());
+            }
             hosts_effective.insert(name.clone(), Value::Object(own.effective()));
             let site = own.site(Some(&name));
             hosts.insert(name, site);
@@ -233,7 +245,7 @@ mod tests {
                 "nothing":{}},"outbox":{}}"#
             ),
             [
-                "$.outbox: unknown key; known are closing, signup, inbox, hosts, media, page, runtime",
+                "$.outbox: unknown key; known are closing, via, signup, inbox, hosts, media, page, runtime",
                 "$.inbox.nothing: unknown key; known are content_type, content_encoding, size, json, type, shape, ld, \
                  collection, origin, owner, announce, accept, move, relay, reaction, mentions, recipients, keywords",
                 "$.inbox.origin.allowed_ports[1]: expected a whole number from 1 to 65535",
@@ -255,7 +267,7 @@ mod tests {
             ("{\"inbox\":7}", "$.inbox: expected an object, found a number"),
             (
                 "{\"in\\nbox\":{}}",
-                "$.[\"in\\nbox\"]: unknown key; known are closing, signup, inbox, hosts, media, page, runtime",
+                "$.[\"in\\nbox\"]: unknown key; known are closing, via, signup, inbox, hosts, media, page, runtime",
             ),
             (
                 "{\"inbox\":{\"mentions\":{\"max\":-1}}}",
@@ -286,7 +298,7 @@ mod tests {
             (r#"{"hosts":{"a.example":7}}"#.to_owned(), "$.hosts[\"a.example\"]: expected an object, found a number"),
             (
                 r#"{"hosts":{"a.example":{"runtime":{}}}}"#.to_owned(),
-                "$.hosts[\"a.example\"].runtime: unknown key; known are closing, signup, inbox",
+                "$.hosts[\"a.example\"].runtime: unknown key; known are closing, via, signup, inbox",
             ),
             (
                 r#"{"hosts":{"a.example":{"inbox":{"mentions":{"max":true}}}}}"#.to_owned(),
@@ -310,7 +322,7 @@ mod tests {
         };
         assert_eq!((keywords("a.example"), keywords("b.example")), (Some(Mode::Enforce), Some(Mode::Shadow)));
         assert_eq!(policy.effective()["hosts"]["b.example"]["inbox"]["keywords"]["words"][0], "spam");
-        assert!(policy.has_hosts() && !policy.guards_all_requests());
+        assert!(policy.has_hosts() && policy.guards_all_requests());
     }
 
     #[test]

@@ -117,13 +117,25 @@ impl<'d> Reader<'d> {
 
     /// A text of at most `max_bytes` bytes, which may be empty.
     pub fn text(&mut self, key: &'static str, max_bytes: usize, default: &str, doc: &'static str) -> String {
+        self.checked_text(key, max_bytes, |_| Ok(()), default, doc)
+    }
+
+    /// A text of at most `max_bytes` bytes, which `accept` takes or names the fault of.
+    pub fn checked_text(
+        &mut self,
+        key: &'static str,
+        max_bytes: usize,
+        accept: fn(&str) -> Result<(), &'static str>,
+        default: &str,
+        doc: &'static str,
+    ) -> String {
         let read = |json: &Json<'_>| {
             let text = json.as_str().ok_or_else(|| format!("expected a string, found {}", json.kind()))?;
-            if text.len() <= max_bytes {
-                Ok(text.to_owned())
-            } else {
-                Err(format!("expected at most {max_bytes} bytes"))
+            if text.len() > max_bytes {
+                return Err(format!("expected at most {max_bytes} bytes"));
             }
+            accept(text).map_err(str::to_owned)?;
+            Ok(text.to_owned())
         };
         let schema = json!({"type": "string", "maxLength": max_bytes});
         self.field(key, Kind::Text, schema, default.to_owned(), doc, read)

@@ -12,6 +12,7 @@ use crate::guard::Guard;
 use crate::http::{RequestHead, path};
 use crate::inbox::Inbox;
 use crate::registry::{ActiveRule, Phase, RULE_SECTIONS, RULES, Rule};
+use crate::rules::via;
 use crate::share::Share;
 use crate::signup::SignUp;
 
@@ -26,9 +27,18 @@ pub struct Site {
     pub signup: SignUp,
     /// Those for deliveries.
     pub inbox: Inbox,
+    /// What the rule `via` says of our own name, where it is not off: empty for a derived one.
+    pseudonym: Option<Rc<str>>,
 }
 
 impl Site {
+    /// The name that the host appends to `Via` and `CDN-Loop` of what it forwards for this site: the policy's, or the one that the host has derived for itself. `None` where
+    /// `via` is off: then nothing is appended.
+    pub fn pseudonym<'s>(&'s self, derived: &'s Rc<str>) -> Option<&'s Rc<str>> {
+        let configured = self.pseudonym.as_ref()?;
+        Some(if configured.is_empty() { derived } else { configured })
+    }
+
     /// Judges a whole request, as a host does step by step.
     pub fn decide(&self, head: &RequestHead, body: &[u8]) -> Decision {
         let first = self.guard.decide(head);
@@ -145,7 +155,15 @@ impl Compiled {
             guard: Guard::new(guard),
             signup: SignUp::new(signup.into_iter().next()),
             inbox: Inbox::new(inbox),
+            pseudonym: self.pseudonym().map(Rc::from),
         }
+    }
+
+    /// Our name as the rule `via` has it, if that is not off.
+    pub(super) fn pseudonym(&self) -> Option<&str> {
+        let mut rules = self.rules.iter();
+        let (_, fields) = rules.find(|(active, _)| active.rule.id == via::RULE.id && active.mode != Mode::Off)?;
+        fields.get(via::PSEUDONYM)?.as_str()
     }
 }
 

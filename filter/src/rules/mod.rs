@@ -21,6 +21,9 @@ pub mod inbox_size;
 pub mod inbox_type;
 pub mod posts;
 pub mod signup;
+pub mod via;
+pub mod via_malformed;
+pub mod via_media_proxy;
 
 #[cfg(test)]
 mod testing;

@@ -15,7 +15,7 @@ pub enum FetchError {
     Target(TargetError),
     /// The host gives no address to connect to.
     Resolve(ResolveError),
-    /// So many proxies are on the way already that it must be a loop.
+    /// So many proxies are on the way already that it must be a loop, or nobody can read how many.
     Hops,
     /// No address took the connection.
     Connect(io::ErrorKind),

@@ -13,6 +13,8 @@ use url::Url;
 
 use super::error::FetchError;
 use super::target::TargetError;
+use crate::http::cdn_loop::CdnLoop;
+use crate::http::via::Via;
 
 /// `CDN-Loop` (RFC 8586).
 pub const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
@@ -141,6 +143,12 @@ pub(super) fn request(
     }
     let passed: usize = options.via.iter().chain(&options.cdn_loop).map(HeaderValue::len).sum();
     if passed > MAX_HOPS_BYTES || options.via.len() + options.cdn_loop.len() > MAX_HOPS_BYTES / 16 {
+        return Err(FetchError::Hops);
+    }
+    // What cannot be read might hide ours from whoever is asked. The guard refused it; nobody else may forget to.
+    if Via::parse(options.via.iter().map(HeaderValue::as_bytes)).is_err()
+        || CdnLoop::parse(options.cdn_loop.iter().map(HeaderValue::as_bytes)).is_err()
+    {
         return Err(FetchError::Hops);
     }
     // RFC 9110 section 7.6.3 and RFC 8586 section 2: nothing is taken away, ours comes last.
@@ -273,7 +281,9 @@ mod tests {
         let url = Url::parse("https://a.example").unwrap();
         let long = FetchRequest { via: vec![value(&"a".repeat(MAX_HOPS_BYTES + 1))], ..FetchRequest::default() };
         let many = FetchRequest { cdn_loop: vec![value("a"); 1000], ..FetchRequest::default() };
-        for options in [long, many] {
+        let unreadable = FetchRequest { via: vec![value("1.1 a (b")], ..FetchRequest::default() };
+        let neither = FetchRequest { cdn_loop: vec![value("a; b=\"")], ..FetchRequest::default() };
+        for options in [long, many, unreadable, neither] {
             assert_eq!(request(&url, &identity, &options).map(|_| ()), Err(FetchError::Hops));
         }
     }

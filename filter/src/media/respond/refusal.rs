@@ -90,7 +90,7 @@ impl Refusal {
     /// What is counted.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Method | Self::Request(_) => Outcome::BadRequest,
+            Self::Method | Self::Request(_) | Self::Guard(GuardError::Malformed) => Outcome::BadRequest,
             Self::Guard(_) => Outcome::Recursive,
             Self::Fetch(FetchError::Status(_)) => Outcome::OriginError,
             Self::Fetch(error) => match error.status().as_u16() {
@@ -136,6 +136,8 @@ mod tests {
             (Refusal::Guard(GuardError::NoUserAgent), 400),
             (Refusal::Guard(GuardError::Recursive), 403),
             (Refusal::Guard(GuardError::Loop), 508),
+            (Refusal::Guard(GuardError::Chain), 508),
+            (Refusal::Guard(GuardError::Malformed), 400),
             (Refusal::Fetch(FetchError::Status(StatusCode::GONE)), 410),
             (Refusal::Fetch(FetchError::Tls), 502),
             (Refusal::Type(404), 404),
