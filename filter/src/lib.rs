@@ -21,6 +21,7 @@ pub mod page;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod pin;
 pub mod policy;
+pub mod preview;
 pub mod registry;
 pub mod rules;
 pub mod runtime;

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::decision::{Decision, Mode, Shadowed, Verdict};
 use crate::incident::Incident;
 use crate::policy::{Policy, Site};
+use crate::preview::Change;
 
 /// A counter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +50,13 @@ pub enum Counter {
     ManifestPoll(ManifestPoll),
     /// A page of the server.
     Page(PageResult),
+    /// Something of a preview that was changed, or would have been.
+    Preview {
+        /// What.
+        change: Change,
+        /// Whether it was.
+        is_enforced: bool,
+    },
     /// A body of reports.
     Report(ReportResult),
     /// Something that a browser blocked, or would have. All of it is from fixed sets.
@@ -201,6 +209,10 @@ impl fmt::Display for Counter {
                 write!(f, "sekisho_violations.directive={directive}.blocked={blocked}.disposition={disposition}")
             }
             Self::Page(PageResult::Stopped) => f.write_str("sekisho_pages.result=stopped"),
+            Self::Preview { change, is_enforced } => {
+                let mode = if *is_enforced { "enforce" } else { "shadow" };
+                write!(f, "sekisho_preview_changes.kind={}.mode={mode}", change.as_str())
+            }
             Self::RefusedValues => f.write_str("sekisho_runtime_refused"),
         }
     }
@@ -234,6 +246,11 @@ pub fn initial(policy: &Policy) -> Vec<Counter> {
         counters.extend(results.map(Counter::ManifestPoll));
     }
     counters.extend([PageResult::Rewritten, PageResult::Headed, PageResult::Stopped].map(Counter::Page));
+    let mode = policy.preview.settings.mode;
+    if mode != Mode::Off {
+        let is_enforced = mode == Mode::Enforce;
+        counters.extend(Change::ALL.map(|change| Counter::Preview { change, is_enforced }));
+    }
     counters.extend([ReportResult::Read, ReportResult::Refused, ReportResult::Limited].map(Counter::Report));
     counters.extend([Counter::Poll { ok: true }, Counter::Poll { ok: false }, Counter::RefusedValues]);
     counters

@@ -16,6 +16,9 @@ mod page;
 mod pairs;
 #[cfg(target_arch = "wasm32")]
 mod plugin;
+#[cfg(target_arch = "wasm32")]
+mod preview;
+#[cfg(target_arch = "wasm32")]
 mod pseudonym;
 #[cfg(target_arch = "wasm32")]
 mod reports;

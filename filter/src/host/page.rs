@@ -134,7 +134,7 @@ impl PageStream {
 }
 
 /// Changes the head field by field.
-fn apply(changes: &Changes) -> Result<(), Status> {
+pub(super) fn apply(changes: &Changes) -> Result<(), Status> {
     for name in &changes.remove {
         abi::remove_response_field(name)?;
     }
@@ -179,7 +179,8 @@ fn prepare(
     abi::set_request_field("if-none-match", NO_TAG)
 }
 
-const NO_TAG: &str = "\"sekisho-none\"";
+/// A tag that no answer has.
+pub(super) const NO_TAG: &str = "\"sekisho-none\"";
 
 /// A name and its value.
 type Field = (&'static [u8], Vec<u8>);

@@ -10,14 +10,16 @@ use super::kind::{Kind, LogField};
 use super::page::PageStream;
 use super::pairs;
 use super::plugin::Plugin;
+use super::preview::PreviewStream;
 use crate::answer::Answer;
-use crate::decision::{Decision, Refusal, Shadowed};
+use crate::decision::{Decision, Mode, Refusal, Shadowed};
 use crate::http::{RequestHead, path, pseudonym};
 use crate::incident::Incident;
-use crate::metrics::AuthRoute;
+use crate::metrics::{AuthRoute, Counter};
 use crate::page::fields::Received;
 use crate::page::reports::MAX_REPORT_BYTES;
 use crate::policy::Site;
+use crate::preview::Cleaned;
 use crate::signup::Endpoint;
 
 /// One request.
@@ -31,6 +33,7 @@ pub struct Stream {
     via: Option<Rc<str>>,
     stage: Stage,
     page: PageStream,
+    preview: Option<PreviewStream>,
 }
 
 impl Stream {
@@ -44,6 +47,7 @@ impl Stream {
             via: None,
             stage: Stage::Other,
             page: PageStream::default(),
+            preview: None,
         }
     }
 }
@@ -113,6 +117,10 @@ impl HttpContext for Stream {
                 Ok(page) => self.page = page,
                 Err(status) => return self.fail(status),
             }
+            match PreviewStream::asked(&plugin.policy, self.kind, asked) {
+                Ok(preview) => self.preview = preview,
+                Err(status) => return self.fail(status),
+            }
             if self.page.wants_upgrade() {
                 return self.upgrade();
             }
@@ -169,21 +177,33 @@ impl HttpContext for Stream {
         if end_of_stream { self.decide() } else { Action::Pause }
     }
 
-    fn on_http_response_headers(&mut self, count: usize, _end_of_stream: bool) -> Action {
+    fn on_http_response_headers(&mut self, count: usize, end_of_stream: bool) -> Action {
         // Servers are asked by HTTP/1.1.
         let via = self.via.take().map(|name| pseudonym::via_entry(b"HTTP/1.1", &name));
+        let Some(plugin) = self.plugin.clone() else { return Action::Continue };
         // Our own answers pass here too, and are as they should be.
-        if let (Some(plugin), false) = (&self.plugin, matches!(self.stage, Stage::Held))
-            && let Err(status) = self.page.head(plugin, self.kind, count, via)
-        {
+        if matches!(self.stage, Stage::Held) {
+            self.preview = None;
+            return Action::Continue;
+        }
+        if let Err(status) = self.page.head(&plugin, self.kind, count, via) {
             abi::log(Level::Error, &format!("sekisho: the head of a page cannot be changed: {status}"));
+        }
+        if let (Some(preview), false) = (&mut self.preview, end_of_stream)
+            && let Err(status) = preview.head(&plugin.policy.preview)
+        {
+            abi::log(Level::Error, &format!("sekisho: the head of a preview cannot be changed: {status}"));
         }
         Action::Continue
     }
 
     fn on_http_response_body(&mut self, _size: usize, end_of_stream: bool) -> Action {
-        if let Some(plugin) = &self.plugin {
-            self.page.body(plugin, end_of_stream);
+        let Some(plugin) = &self.plugin else { return Action::Continue };
+        self.page.body(plugin, end_of_stream);
+        if let Some(preview) = &mut self.preview
+            && let Some(cleaned) = preview.body(&plugin.policy.preview, end_of_stream)
+        {
+            self.note_preview(&cleaned);
         }
         Action::Continue
     }
@@ -331,6 +351,19 @@ impl Stream {
             plugin.count_shadow(decision, self.site(plugin));
             self.tell(LogField::Shadow, &decision.shadow_rules().join(","));
         }
+    }
+
+    /// Counts what was changed in a preview, and tells the log of it.
+    fn note_preview(&self, cleaned: &Cleaned) {
+        let Some(plugin) = self.plugin.as_ref().filter(|_| !cleaned.changes.is_empty()) else { return };
+        let is_enforced = plugin.policy.preview.settings.mode == Mode::Enforce;
+        for change in &cleaned.changes {
+            plugin.count(Counter::Preview { change: *change, is_enforced });
+        }
+        let words: Vec<&str> = cleaned.changes.iter().map(|change| change.as_str()).collect();
+        let host = cleaned.player_host.as_ref().map(|host| format!(", no player of {host}")).unwrap_or_default();
+        let field = if is_enforced { LogField::Reason } else { LogField::Shadow };
+        self.tell(field, &format!("preview {}{host}", words.join(" ")));
     }
 
     /// Answers instead of the origin server. If the host cannot even do that, the request stays held and ends in a time-out.

@@ -7,6 +7,7 @@
 //! One leading byte order mark is skipped: RFC 8259 section 8.1 lets a parser ignore it, and Misskey's parser does.
 
 mod reader;
+mod writer;
 
 use std::borrow::Cow;
 

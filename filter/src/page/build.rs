@@ -41,6 +41,9 @@ impl Template {
         for (name, sources) in settings.captcha.entries() {
             template.add(name, sources.iter().map(|source| (*source).to_owned()));
         }
+        if settings.preset.has_players() {
+            template.add("frame-src", settings.players.iter().cloned());
+        }
         for directive in ["img-src", "media-src", "connect-src"] {
             template.add(directive, settings.media.iter().cloned());
         }
@@ -225,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_an_operator_adds_takes_nothing_away() {
-        let policy = r#"{"page":{"preset":"misskey","sources":{"frame-src":["https://www.youtube.com"],"script-src-elem":["https://a.example/x.js"],
+        let policy = r#"{"preview":{"mode":"off"},"page":{"preset":"misskey","sources":{"frame-src":["https://www.youtube.com"],"script-src-elem":["https://a.example/x.js"],
             "child-src":[],"img-src":["https:"]},"captcha":"turnstile","media_hosts":["https://media.example"]}}"#;
         let text = template(policy).text(PLACE);
         assert!(text.contains("frame-src 'self' https://challenges.cloudflare.com https://www.youtube.com;"), "{text}");
@@ -235,6 +238,28 @@ mod tests {
             text.contains("connect-src 'self' wss://a.example https://media.example;") && !text.contains("child-src"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn frames_are_those_of_the_players_that_previews_may_hold() {
+        let frames = |preset: &str, preview: &str| {
+            let policy = format!(
+                r#"{{"preview":{preview},"page":{{"preset":"{preset}","captcha":"hcaptcha","sources":{{"frame-src":["https://bandcamp.com"]}}}}}}"#
+            );
+            let text = template(&policy).text(PLACE);
+            text.split("; ").find_map(|directive| directive.strip_prefix("frame-src ")).unwrap().to_owned()
+        };
+        let listed = r#"{"players":"listed","player_hosts":["*.tube.example"]}"#;
+        assert_eq!(
+            frames("misskey", listed),
+            "'self' https://*.hcaptcha.com https://*.tube.example https://bandcamp.com"
+        );
+        let known = frames("misskey", "{}");
+        assert!(known.starts_with("'self' https://*.hcaptcha.com https://www.youtube.com "), "{known}");
+        assert_eq!(known.matches("https://bandcamp.com").count(), 1, "{known}");
+        assert_eq!(frames("misskey", r#"{"mode":"shadow"}"#), "'self' https://*.hcaptcha.com https://bandcamp.com");
+        assert_eq!(frames("generic", "{}"), "'self' https://*.hcaptcha.com https://bandcamp.com");
+        assert_eq!(frames("mastodon", "{}"), "'self' https: https://*.hcaptcha.com https://bandcamp.com");
     }
 
     #[test]

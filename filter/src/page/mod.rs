@@ -1,6 +1,6 @@
 //! What browsers get: the Content Security Policy and its kin, and the integrity of what pages load. `DESIGN.md` has the whole.
 
-mod authority;
+pub(crate) mod authority;
 mod build;
 pub mod csp;
 mod etag;
@@ -17,7 +17,7 @@ pub mod script_type;
 mod security_fields;
 pub mod settings;
 mod sources;
-mod treatment;
+pub(crate) mod treatment;
 
 use std::sync::Arc;
 

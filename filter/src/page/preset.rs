@@ -63,6 +63,7 @@ const MISSKEY: &[Entry] = &[
     ("connect-src", &["'self'", "wss://HOST"]),
     ("worker-src", &["HOST/vite/", "HOST/embed_vite/", "HOST/sw.js", "blob:"]),
     ("manifest-src", &["'self'"]),
+    // And the players of previews: `Preset::has_players`.
     ("frame-src", &["'self'"]),
     ("object-src", &["'none'"]),
     ("base-uri", &["'none'"]),
@@ -82,7 +83,7 @@ const MASTODON: &[Entry] = &[
     ("connect-src", &["'self'", "data:", "blob:", "wss://HOST"]),
     ("worker-src", &["HOST/packs/", "HOST/sw.js", "blob:"]),
     ("manifest-src", &["'self'"]),
-    // Players of linked sites, as Mastodon's own policy has it.
+    // Players of linked sites, as Mastodon's own policy has it: its server answers previews by another route, with HTML in them.
     ("frame-src", &["'self'", "https:"]),
     ("object-src", &["'none'"]),
     ("base-uri", &["'none'"]),
@@ -119,6 +120,11 @@ impl Preset {
             Self::Misskey => MISSKEY,
             Self::Mastodon => MASTODON,
         }
+    }
+
+    /// Whether its pages frame players that the section `preview` of the policy allows.
+    pub fn has_players(self) -> bool {
+        self == Self::Misskey
     }
 
     /// Whether a path is that of files of users: never a page, whatever its type says.

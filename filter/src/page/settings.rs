@@ -38,6 +38,8 @@ pub struct Settings {
     pub exempt_paths: Vec<String>,
     /// Where pictures come from, beside the server.
     pub media: Vec<String>,
+    /// Where players of previews come from, for the presets whose pages have such; the section `preview` says it.
+    pub players: Vec<String>,
     /// The service that sign-up asks.
     pub captcha: Captcha,
     /// What is known of the pages.
@@ -159,9 +161,10 @@ const PERMISSIONS: &str = "browsing-topics=(), camera=(self), display-capture=()
 const MAX_HSTS_SECONDS: u32 = 63_072_000;
 
 impl Settings {
-    /// Reads the section.
-    pub fn read(reader: &mut Reader<'_>) -> Self {
+    /// Reads the section. `players` are [`preview::Settings::frame_sources`](crate::preview::Settings::frame_sources).
+    pub fn read(reader: &mut Reader<'_>, players: Vec<String>) -> Self {
         let settings = Self {
+            players,
             mode: reader.choice("mode", Mode::Enforce, "`shadow`: pages are only counted; `off`: nothing is looked at"),
             preset: reader.choice("preset", Preset::Generic, "what the server's pages need"),
             disposition: reader.choice(
@@ -250,7 +253,7 @@ impl Settings {
         let mut faults = Vec::new();
         let length = Template::full(self, true).len();
         if length > MAX_POLICY_BYTES {
-            faults.push(("manifest", format!("makes a policy of {length} bytes, of at most {MAX_POLICY_BYTES}: proxies in front refuse such fields")));
+            faults.push(("manifest", format!("makes a policy of {length} bytes with all sources and players, of at most {MAX_POLICY_BYTES}: proxies in front refuse such fields")));
         }
         if self.integrity_policy == Strength::Enforce
             && self.manifest.as_ref().is_some_and(|manifest| ImportMaps::new(manifest).varies())

@@ -22,6 +22,7 @@ use crate::hash;
 use crate::json::{self, Json};
 use crate::media_settings;
 use crate::page::{self, Page};
+use crate::preview::{self, Preview};
 use crate::registry::RULE_SECTIONS;
 use crate::runtime::Settings;
 use compiler::{Compiler, unknown_keys};
@@ -66,6 +67,8 @@ pub struct Policy {
     pub media: media_settings::Settings,
     /// What browsers get.
     pub page: Rc<Page>,
+    /// What previews of links may hold.
+    pub preview: Rc<Preview>,
     effective: Value,
     /// See [`Self::fingerprint`].
     fingerprint: u32,
@@ -113,7 +116,8 @@ impl Policy {
             return Err(root_error(format!("expected an object, found {}", document.kind())));
         };
         let mut compiler = Compiler::new(overlay);
-        let sections: Vec<&str> = RULE_SECTIONS.iter().copied().chain(["hosts", "media", "page", "runtime"]).collect();
+        let sections: Vec<&str> =
+            RULE_SECTIONS.iter().copied().chain(["hosts", "media", "page", "preview", "runtime"]).collect();
         compiler.errors.extend(unknown_keys("$", document, &sections));
         let base = Source { root: Some(root), path: "$".to_owned(), runtime: String::new() };
         let all = compiler.site(std::slice::from_ref(&base), None);
@@ -122,7 +126,11 @@ impl Policy {
         effective.insert("runtime".to_owned(), fields);
         let (media, fields) = compiler.group("media", std::slice::from_ref(&base), media_settings::Settings::read);
         effective.insert("media".to_owned(), fields);
-        let (page, fields) = compiler.group("page", std::slice::from_ref(&base), page::Settings::read);
+        let (preview, fields) = compiler.group("preview", std::slice::from_ref(&base), preview::Settings::read);
+        effective.insert("preview".to_owned(), fields);
+        let players = preview.frame_sources();
+        let read_page = |reader: &mut Reader<'_>| page::Settings::read(reader, players);
+        let (page, fields) = compiler.group("page", std::slice::from_ref(&base), read_page);
         effective.insert("page".to_owned(), fields);
 
         // Every request of the service comes through the proxy: by one name for both, each would be a loop.
@@ -154,8 +162,8 @@ impl Policy {
             std::iter::once(&base).chain(hosts.values()).any(|site| !site.guard.rules().is_empty());
         let effective = Value::Object(effective);
         let fingerprint = fingerprint(&effective);
-        let page = Rc::new(Page::new(page));
-        Ok((Self { base, hosts, runtime, media, page, effective, fingerprint, guards_all_requests }, report))
+        let (page, preview) = (Rc::new(Page::new(page)), Rc::new(Preview::new(preview)));
+        Ok((Self { base, hosts, runtime, media, page, preview, effective, fingerprint, guards_all_requests }, report))
     }
 
     /// The rules for a host, by its name in the form of [`host::name`]; those for all others when it has none of its own.
@@ -245,7 +253,7 @@ mod tests {
                 "nothing":{}},"outbox":{}}"#
             ),
             [
-                "$.outbox: unknown key; known are closing, via, signup, inbox, hosts, media, page, runtime",
+                "$.outbox: unknown key; known are closing, via, signup, inbox, hosts, media, page, preview, runtime",
                 "$.inbox.nothing: unknown key; known are content_type, content_encoding, size, json, type, shape, ld, \
                  collection, origin, owner, announce, accept, move, relay, reaction, mentions, recipients, keywords",
                 "$.inbox.origin.allowed_ports[1]: expected a whole number from 1 to 65535",
@@ -267,7 +275,7 @@ mod tests {
             ("{\"inbox\":7}", "$.inbox: expected an object, found a number"),
             (
                 "{\"in\\nbox\":{}}",
-                "$.[\"in\\nbox\"]: unknown key; known are closing, via, signup, inbox, hosts, media, page, runtime",
+                "$.[\"in\\nbox\"]: unknown key; known are closing, via, signup, inbox, hosts, media, page, preview, runtime",
             ),
             (
                 "{\"inbox\":{\"mentions\":{\"max\":-1}}}",

@@ -11,6 +11,7 @@ use super::{Choice, MAX_HOSTS, Overlay, PREFIX};
 use crate::incident::Incident;
 use crate::media_settings;
 use crate::page;
+use crate::preview;
 use crate::registry::{RULE_SECTIONS, RULES, Rule};
 use crate::runtime;
 
@@ -30,6 +31,7 @@ pub fn json_schema() -> Value {
     );
     members.insert("media".to_owned(), object(Some(media_settings::SUMMARY), fields_schema(media_fields())));
     members.insert("page".to_owned(), object(Some(page::SUMMARY), fields_schema(page_fields())));
+    members.insert("preview".to_owned(), object(Some(preview::SUMMARY), fields_schema(preview_fields())));
     members.insert("runtime".to_owned(), object(Some(runtime::SUMMARY), fields_schema(runtime_fields())));
     let mut schema = object(Some("The policy of Sekisho"), members);
     if let Value::Object(members) = &mut schema {
@@ -80,7 +82,11 @@ fn runtime_fields() -> Vec<Field> {
 }
 
 fn page_fields() -> Vec<Field> {
-    declared(|reader| drop(page::Settings::read(reader)))
+    declared(|reader| drop(page::Settings::read(reader, Vec::new())))
+}
+
+fn preview_fields() -> Vec<Field> {
+    declared(|reader| drop(preview::Settings::read(reader)))
 }
 
 fn media_fields() -> Vec<Field> {
@@ -102,10 +108,11 @@ pub fn runtime_keys_table() -> String {
         let (values, defaults) = (values(field), common_defaults(&found));
         let _ = writeln!(table, "| `{PREFIX}RULE.{key}` | {values} | {defaults} | {} |", field.doc);
     }
-    let groups = RULES
-        .iter()
-        .map(|rule| (rule.id, fields(rule)))
-        .chain([("page", page_fields()), ("runtime", runtime_fields())]);
+    let groups = RULES.iter().map(|rule| (rule.id, fields(rule))).chain([
+        ("page", page_fields()),
+        ("preview", preview_fields()),
+        ("runtime", runtime_fields()),
+    ]);
     for (id, fields) in groups {
         for field in fields.iter().filter(|field| field.live && !COMMON.contains(&field.key)) {
             let (key, default) = (field.key, plain(&field.default));
