@@ -63,17 +63,24 @@ pub struct Finding {
     pub reason: Cow<'static, str>,
     /// A page that tells it to a person, in the place of the JSON that tells it to a server.
     pub page: Option<Rc<str>>,
+    /// A field that the status asks for in the answer, such as `Allow`: its name in lower case and its value.
+    pub field: Option<(&'static str, Rc<str>)>,
 }
 
 impl Finding {
     /// A finding about `place`.
     pub fn new(place: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { place: place.into(), reason: reason.into(), page: None }
+        Self { place: place.into(), reason: reason.into(), page: None, field: None }
     }
 
     /// The same finding, told by a page of HTML.
     pub fn with_page(self, page: Rc<str>) -> Self {
         Self { page: Some(page), ..self }
+    }
+
+    /// The same finding, with a field of the answer.
+    pub fn with_field(self, name: &'static str, value: Rc<str>) -> Self {
+        Self { field: Some((name, value)), ..self }
     }
 }
 

@@ -12,11 +12,20 @@ use crate::rules;
 use crate::share::Share;
 
 /// The sections of the policy that hold rules. A host may have its own of each.
-pub const RULE_SECTIONS: &[&str] = &["closing", "inbox"];
+pub const RULE_SECTIONS: &[&str] = &["closing", "routes", "inbox"];
 
 /// All rules, in the order of evaluation.
 pub const RULES: &[Rule] = &[
     rules::closing::RULE,
+    rules::routes_path::RULE,
+    rules::routes_blocked::RULE,
+    rules::routes_allowed::RULE,
+    rules::routes_methods::RULE,
+    rules::routes_query::RULE,
+    rules::routes_fetch_metadata::RULE,
+    rules::routes_token::RULE,
+    rules::routes_content_types::RULE,
+    rules::routes_body::RULE,
     rules::inbox_content_type::RULE,
     rules::inbox_content_encoding::RULE,
     rules::inbox_size::RULE,
@@ -111,6 +120,9 @@ impl Phase {
 /// A pure function of the head.
 pub type HeadCheck = Box<dyn Fn(&RequestHead) -> Option<Finding>>;
 
+/// A yes or no about the head.
+pub type HeadTest = Box<dyn Fn(&RequestHead) -> bool>;
+
 /// A pure function of an activity and its signer.
 pub type ActivityCheck = Box<dyn Fn(&Subject<'_>) -> Option<Finding>>;
 
@@ -118,6 +130,13 @@ pub type ActivityCheck = Box<dyn Fn(&Subject<'_>) -> Option<Finding>>;
 pub enum Check {
     /// Looks at the head of any request.
     Request(HeadCheck),
+    /// The same, by credentials in `Authorization`.
+    Credentials {
+        /// Whether they are missing or wrong.
+        check: HeadCheck,
+        /// Whether they are right: then they are for the edge alone, and go no further.
+        is_own: HeadTest,
+    },
     /// Looks at the head of a delivery.
     Head(HeadCheck),
     /// Bounds the size of the body, in bytes; announced sizes are judged with the head.
@@ -134,6 +153,7 @@ impl fmt::Debug for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Request(_) => "Request",
+            Self::Credentials { .. } => "Credentials",
             Self::Head(_) => "Head",
             Self::Size(_) => "Size",
             Self::Reading => "Reading",

@@ -5,6 +5,8 @@ pub mod federation;
 pub mod host;
 pub mod media_type;
 pub mod path;
+pub mod route;
+pub mod route_pattern;
 pub mod signer;
 pub mod software;
 
@@ -35,6 +37,12 @@ pub struct RequestHead {
     pub authorization: Option<Vec<u8>>,
     /// `Signature-Input` (RFC 9421)
     pub signature_input: Option<Vec<u8>>,
+    /// `Sec-Fetch-Site` (Fetch Metadata): how far the page that asks is from here
+    pub sec_fetch_site: Option<Vec<u8>>,
+    /// `Sec-Fetch-Mode`
+    pub sec_fetch_mode: Option<Vec<u8>>,
+    /// `Sec-Fetch-Dest`
+    pub sec_fetch_dest: Option<Vec<u8>>,
 }
 
 impl RequestHead {
@@ -81,6 +89,9 @@ impl RequestHead {
             12 if is("content-type") => Some(&mut self.content_type),
             13 if is("authorization") => Some(&mut self.authorization),
             14 if is("content-length") => Some(&mut self.content_length),
+            14 if is("sec-fetch-site") => Some(&mut self.sec_fetch_site),
+            14 if is("sec-fetch-mode") => Some(&mut self.sec_fetch_mode),
+            14 if is("sec-fetch-dest") => Some(&mut self.sec_fetch_dest),
             15 if is("signature-input") => Some(&mut self.signature_input),
             16 if is("content-encoding") => Some(&mut self.content_encoding),
             _ => None,

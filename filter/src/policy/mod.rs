@@ -1,5 +1,6 @@
 //! The policy: the one JSON document that operators write, and its compiled form.
 
+mod choice;
 mod compiler;
 mod layers;
 mod overlay;
@@ -13,8 +14,10 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+pub use choice::Choice;
 pub use overlay::{Kind, Overlay, OverlayReport, PREFIX};
-pub use reader::{Choice, Field, REDACTED, Reader};
+pub(crate) use reader::integer;
+pub use reader::{Field, REDACTED, Reader};
 pub use site::Site;
 
 use crate::decision::{Action, Mode};
@@ -233,7 +236,7 @@ mod tests {
                 "nothing":{}},"outbox":{}}"#
             ),
             [
-                "$.outbox: unknown key; known are closing, inbox, hosts, media, page, runtime",
+                "$.outbox: unknown key; known are closing, routes, inbox, hosts, media, page, runtime",
                 "$.inbox.nothing: unknown key; known are content_type, content_encoding, size, json, type, shape, ld, \
                  collection, origin, owner, announce, accept, move, relay, reaction, mentions, recipients, keywords",
                 "$.inbox.origin.allowed_ports[1]: expected a whole number from 1 to 65535",
@@ -255,7 +258,7 @@ mod tests {
             ("{\"inbox\":7}", "$.inbox: expected an object, found a number"),
             (
                 "{\"in\\nbox\":{}}",
-                "$.[\"in\\nbox\"]: unknown key; known are closing, inbox, hosts, media, page, runtime",
+                "$.[\"in\\nbox\"]: unknown key; known are closing, routes, inbox, hosts, media, page, runtime",
             ),
             (
                 "{\"inbox\":{\"mentions\":{\"max\":-1}}}",
@@ -286,7 +289,7 @@ mod tests {
             (r#"{"hosts":{"a.example":7}}"#.to_owned(), "$.hosts[\"a.example\"]: expected an object, found a number"),
             (
                 r#"{"hosts":{"a.example":{"runtime":{}}}}"#.to_owned(),
-                "$.hosts[\"a.example\"].runtime: unknown key; known are closing, inbox",
+                "$.hosts[\"a.example\"].runtime: unknown key; known are closing, routes, inbox",
             ),
             (
                 r#"{"hosts":{"a.example":{"inbox":{"mentions":{"max":true}}}}}"#.to_owned(),
@@ -310,7 +313,7 @@ mod tests {
         };
         assert_eq!((keywords("a.example"), keywords("b.example")), (Some(Mode::Enforce), Some(Mode::Shadow)));
         assert_eq!(policy.effective()["hosts"]["b.example"]["inbox"]["keywords"]["words"][0], "spam");
-        assert!(policy.has_hosts() && !policy.guards_all_requests());
+        assert!(policy.has_hosts() && policy.guards_all_requests());
     }
 
     #[test]

@@ -20,6 +20,15 @@ pub mod inbox_shape;
 pub mod inbox_size;
 pub mod inbox_type;
 pub mod posts;
+pub mod routes_allowed;
+pub mod routes_blocked;
+pub mod routes_body;
+pub mod routes_content_types;
+pub mod routes_fetch_metadata;
+pub mod routes_methods;
+pub mod routes_path;
+pub mod routes_query;
+pub mod routes_token;
 
 #[cfg(test)]
 mod testing;
