@@ -10,6 +10,7 @@ pub mod load;
 pub mod media;
 pub mod metrics;
 pub mod replay;
+pub mod router;
 mod server;
 pub mod site;
 pub mod stats;
