@@ -1,5 +1,7 @@
 //! The HTTP answer to a request that does not reach the origin server.
 
+use std::rc::Rc;
+
 use crate::decision::{Action, Refusal, Told};
 
 /// A complete response.
@@ -8,8 +10,10 @@ pub struct Answer {
     /// The status: 202 for a drop, 4xx for a rejection, or what the API says it by. Never 5xx for what a rule refuses, which would be sent again for days; but 508 for a loop,
     /// which is no fault of what is sent.
     pub status: u16,
-    /// The fields.
+    /// The fields that all answers of the kind have.
     pub fields: &'static [(&'static str, &'static str)],
+    /// What the status asks for beside them: `Allow` of a 405, `WWW-Authenticate` of a 401.
+    pub field: Option<(&'static str, Rc<str>)>,
     /// The body.
     pub body: String,
 }
@@ -34,17 +38,19 @@ const PAGE: &[(&str, &str)] = &[
 impl Answer {
     /// The answer to a refused request.
     pub fn to(refusal: &Refusal) -> Self {
+        let field = refusal.finding.field.clone();
         match (refusal.action, &refusal.finding.told) {
             (Action::Drop, _) => Self::dropped(),
             (Action::Reject, Some(Told::Page(page))) => {
-                Self { status: refusal.status, fields: PAGE, body: page.as_ref().to_owned() }
+                Self { status: refusal.status, fields: PAGE, field, body: page.as_ref().to_owned() }
             }
             (Action::Reject, Some(Told::Api { status, body })) => {
-                Self { status: *status, fields: JSON, body: (*body).to_owned() }
+                Self { status: *status, fields: JSON, field, body: (*body).to_owned() }
             }
             (Action::Reject, None) => Self {
                 status: refusal.status,
                 fields: JSON,
+                field,
                 body: serde_json::json!({
                     "error": {
                         "message": format!("{} {}", refusal.finding.place, refusal.finding.reason),
@@ -56,9 +62,20 @@ impl Answer {
         }
     }
 
+    /// All fields of the answer.
+    pub fn all_fields(&self) -> Vec<(&str, &str)> {
+        let field = self.field.iter().map(|(name, value)| (*name, value.as_ref()));
+        self.fields.iter().copied().chain(field).collect()
+    }
+
     /// What a dropped activity is answered with: accepted, as far as the sender can tell.
     fn dropped() -> Self {
-        Self { status: 202, fields: JSON, body: r#"{"error":{"message":"blocked by validator"}}"#.to_owned() }
+        Self {
+            status: 202,
+            fields: JSON,
+            field: None,
+            body: r#"{"error":{"message":"blocked by validator"}}"#.to_owned(),
+        }
     }
 }
 
@@ -80,6 +97,7 @@ mod tests {
             Answer {
                 status: 403,
                 fields: JSON,
+                field: None,
                 body: r#"{"error":{"message":"object.id is not on the actor's origin","rule":"inbox.owner"}}"#
                     .to_owned()
             }
@@ -90,6 +108,8 @@ mod tests {
         refusal.finding.told = Some(Told::Api { status: 200, body: "{}" });
         let api = Answer::to(&refusal);
         assert_eq!((api.status, api.fields, &*api.body), (200, JSON, "{}"));
+        refusal.finding.field = Some(("allow", "GET".into()));
+        assert_eq!(Answer::to(&refusal).all_fields().last(), Some(&("allow", "GET")));
         refusal.action = Action::Drop;
         assert_eq!(Answer::to(&refusal).status, 202);
         assert_eq!(Answer::to(&refusal).body, r#"{"error":{"message":"blocked by validator"}}"#);

@@ -63,6 +63,8 @@ pub struct Finding {
     pub reason: Cow<'static, str>,
     /// Another way to tell it than the JSON that tells it to a server.
     pub told: Option<Told>,
+    /// A field that the status asks for in the answer, such as `Allow`: its name in lower case and its value.
+    pub field: Option<(&'static str, Rc<str>)>,
 }
 
 /// How a finding is told to who has to understand it.
@@ -82,12 +84,17 @@ pub enum Told {
 impl Finding {
     /// A finding about `place`.
     pub fn new(place: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { place: place.into(), reason: reason.into(), told: None }
+        Self { place: place.into(), reason: reason.into(), told: None, field: None }
     }
 
     /// The same finding, told in another way.
     pub fn with_told(self, told: Told) -> Self {
         Self { told: Some(told), ..self }
+    }
+
+    /// The same finding, with a field of the answer.
+    pub fn with_field(self, name: &'static str, value: Rc<str>) -> Self {
+        Self { field: Some((name, value)), ..self }
     }
 }
 

@@ -28,7 +28,7 @@ impl Guard {
     pub fn decide(&self, head: &RequestHead) -> Decision {
         let mut tally = Tally::new(head);
         for active in &self.rules {
-            if let Check::Request(check) = &active.check
+            if let Check::Request(check) | Check::Credentials { check, .. } = &active.check
                 && let Some(finding) = check(head)
                 && tally.note(active, finding, None).is_err()
             {
@@ -36,5 +36,14 @@ impl Guard {
             }
         }
         tally.decision
+    }
+
+    /// Whether `Authorization` was for a rule here, so that it must not go on to the origin server.
+    pub fn keeps_authorization(&self, head: &RequestHead) -> bool {
+        let is_own = |active: &Rc<ActiveRule>| match &active.check {
+            Check::Credentials { is_own, .. } => is_own(head),
+            _ => false,
+        };
+        head.authorization.is_some() && self.rules.iter().any(is_own)
     }
 }

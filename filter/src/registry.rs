@@ -13,7 +13,7 @@ use crate::share::Share;
 use crate::signup::{Address, Fault};
 
 /// The sections of the policy that hold rules. A host may have its own of each.
-pub const RULE_SECTIONS: &[&str] = &["closing", "via", "signup", "inbox"];
+pub const RULE_SECTIONS: &[&str] = &["closing", "via", "routes", "signup", "inbox"];
 
 /// All rules, in the order of evaluation.
 pub const RULES: &[Rule] = &[
@@ -21,6 +21,15 @@ pub const RULES: &[Rule] = &[
     rules::via::RULE,
     rules::via_media_proxy::RULE,
     rules::via_malformed::RULE,
+    rules::routes_path::RULE,
+    rules::routes_blocked::RULE,
+    rules::routes_allowed::RULE,
+    rules::routes_methods::RULE,
+    rules::routes_query::RULE,
+    rules::routes_fetch_metadata::RULE,
+    rules::routes_token::RULE,
+    rules::routes_content_types::RULE,
+    rules::routes_body::RULE,
     rules::signup::RULE,
     rules::inbox_content_type::RULE,
     rules::inbox_content_encoding::RULE,
@@ -121,6 +130,8 @@ pub type HeadCheck = Box<dyn Fn(&RequestHead) -> Option<Finding>>;
 
 /// A pure function of the address that a sign-up names.
 pub type AddressCheck = Box<dyn Fn(&Address<'_>) -> Option<Fault>>;
+/// A yes or no about the head.
+pub type HeadTest = Box<dyn Fn(&RequestHead) -> bool>;
 
 /// A pure function of an activity and its signer.
 pub type ActivityCheck = Box<dyn Fn(&Subject<'_>) -> Option<Finding>>;
@@ -131,6 +142,13 @@ pub enum Check {
     Request(HeadCheck),
     /// Looks at the address that a sign-up names.
     SignUp(AddressCheck),
+    /// The same, by credentials in `Authorization`.
+    Credentials {
+        /// Whether they are missing or wrong.
+        check: HeadCheck,
+        /// Whether they are right: then they are for the edge alone, and go no further.
+        is_own: HeadTest,
+    },
     /// Looks at the head of a delivery.
     Head(HeadCheck),
     /// Bounds the size of the body, in bytes; announced sizes are judged with the head.
@@ -148,6 +166,7 @@ impl fmt::Debug for Check {
         f.write_str(match self {
             Self::Request(_) => "Request",
             Self::SignUp(_) => "SignUp",
+            Self::Credentials { .. } => "Credentials",
             Self::Head(_) => "Head",
             Self::Size(_) => "Size",
             Self::Reading => "Reading",

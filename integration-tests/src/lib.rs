@@ -11,6 +11,7 @@ pub mod media;
 pub mod metrics;
 pub mod previews;
 pub mod replay;
+pub mod router;
 mod server;
 pub mod site;
 pub mod stats;

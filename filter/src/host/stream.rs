@@ -138,6 +138,11 @@ impl HttpContext for Stream {
         if first.refusal.is_some() {
             return self.conclude(&first);
         }
+        if site.guard.keeps_authorization(&head)
+            && let Err(status) = hide_authorization(self.kind)
+        {
+            return self.fail(status);
+        }
         // Our media service writes its own name, and may fetch from here.
         if let Some(name) = site.pseudonym(&plugin.pseudonym).filter(|_| !path::is_media_proxy(path)) {
             self.via = Some(Rc::clone(name));
@@ -211,6 +216,15 @@ impl HttpContext for Stream {
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         // With trailers, no body callback is the last one.
         if let Stage::Report { .. } = self.stage { self.report(0, true) } else { self.decide() }
+    }
+}
+
+/// What is for a rule here is not for the server.
+fn hide_authorization(kind: Kind) -> Result<(), Status> {
+    if kind.removes_request_fields() {
+        abi::remove_request_field("authorization")
+    } else {
+        abi::set_request_field("authorization", "")
     }
 }
 
@@ -369,7 +383,7 @@ impl Stream {
     /// Answers instead of the origin server. If the host cannot even do that, the request stays held and ends in a time-out.
     fn answer(&self, refusal: &Refusal) {
         let answer = Answer::to(refusal);
-        let fields = pairs::write(answer.fields);
+        let fields = pairs::write(&answer.all_fields());
         let details = self.kind.details(refusal.rule);
         if let Err(status) = abi::send_local_response(answer.status, details, &fields, answer.body.as_bytes()) {
             abi::log(Level::Error, &format!("sekisho: the host took no answer: {status}"));

@@ -8,6 +8,8 @@ pub mod host;
 pub mod media_type;
 pub mod path;
 pub mod pseudonym;
+pub mod route;
+pub mod route_pattern;
 mod scan;
 pub mod signer;
 pub mod software;
@@ -48,6 +50,12 @@ pub struct RequestHead {
     pub cdn_loop: Option<Vec<u8>>,
     /// Not of the request: the name that its host has derived for itself ([`pseudonym::derive`]). Rules take it where the policy gives none.
     pub pseudonym: Option<Rc<str>>,
+    /// `Sec-Fetch-Site` (Fetch Metadata): how far the page that asks is from here
+    pub sec_fetch_site: Option<Vec<u8>>,
+    /// `Sec-Fetch-Mode`
+    pub sec_fetch_mode: Option<Vec<u8>>,
+    /// `Sec-Fetch-Dest`
+    pub sec_fetch_dest: Option<Vec<u8>>,
 }
 
 impl RequestHead {
@@ -96,6 +104,9 @@ impl RequestHead {
             12 if is("content-type") => Some(&mut self.content_type),
             13 if is("authorization") => Some(&mut self.authorization),
             14 if is("content-length") => Some(&mut self.content_length),
+            14 if is("sec-fetch-site") => Some(&mut self.sec_fetch_site),
+            14 if is("sec-fetch-mode") => Some(&mut self.sec_fetch_mode),
+            14 if is("sec-fetch-dest") => Some(&mut self.sec_fetch_dest),
             15 if is("signature-input") => Some(&mut self.signature_input),
             16 if is("content-encoding") => Some(&mut self.content_encoding),
             _ => None,

@@ -137,6 +137,11 @@ fn is_named(segment: &[u8], names: &[&[u8]]) -> bool {
 
 /// Undoes percent-encoding once; what is no escape stays.
 pub fn percent_decode_once(path: &[u8]) -> Vec<u8> {
+    percent_decode_where(path, |_| true)
+}
+
+/// The same for the bytes that `is_wanted`; the escapes of others stay.
+pub fn percent_decode_where(path: &[u8], is_wanted: impl Fn(u8) -> bool) -> Vec<u8> {
     let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path;
@@ -144,6 +149,7 @@ pub fn percent_decode_once(path: &[u8]) -> Vec<u8> {
         rest = tail;
         if let (b'%', [high, low, after @ ..]) = (first, tail)
             && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+            && is_wanted(high << 4 | low)
         {
             decoded.push(high << 4 | low);
             rest = after;

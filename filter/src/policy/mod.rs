@@ -1,5 +1,6 @@
 //! The policy: the one JSON document that operators write, and its compiled form.
 
+mod choice;
 mod compiler;
 mod layers;
 mod overlay;
@@ -13,8 +14,10 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+pub use choice::Choice;
 pub use overlay::{Kind, Overlay, OverlayReport, PREFIX};
-pub use reader::{Choice, Field, REDACTED, Reader};
+pub(crate) use reader::integer;
+pub use reader::{Field, REDACTED, Reader};
 pub use site::Site;
 
 use crate::decision::{Action, Mode};
@@ -253,7 +256,7 @@ mod tests {
                 "nothing":{}},"outbox":{}}"#
             ),
             [
-                "$.outbox: unknown key; known are closing, via, signup, inbox, hosts, media, page, preview, runtime",
+                "$.outbox: unknown key; known are closing, via, routes, signup, inbox, hosts, media, page, preview, runtime",
                 "$.inbox.nothing: unknown key; known are content_type, content_encoding, size, json, type, shape, ld, \
                  collection, origin, owner, announce, accept, move, relay, reaction, mentions, recipients, keywords",
                 "$.inbox.origin.allowed_ports[1]: expected a whole number from 1 to 65535",
@@ -275,7 +278,7 @@ mod tests {
             ("{\"inbox\":7}", "$.inbox: expected an object, found a number"),
             (
                 "{\"in\\nbox\":{}}",
-                "$.[\"in\\nbox\"]: unknown key; known are closing, via, signup, inbox, hosts, media, page, preview, runtime",
+                "$.[\"in\\nbox\"]: unknown key; known are closing, via, routes, signup, inbox, hosts, media, page, preview, runtime",
             ),
             (
                 "{\"inbox\":{\"mentions\":{\"max\":-1}}}",
@@ -306,7 +309,7 @@ mod tests {
             (r#"{"hosts":{"a.example":7}}"#.to_owned(), "$.hosts[\"a.example\"]: expected an object, found a number"),
             (
                 r#"{"hosts":{"a.example":{"runtime":{}}}}"#.to_owned(),
-                "$.hosts[\"a.example\"].runtime: unknown key; known are closing, via, signup, inbox",
+                "$.hosts[\"a.example\"].runtime: unknown key; known are closing, via, routes, signup, inbox",
             ),
             (
                 r#"{"hosts":{"a.example":{"inbox":{"mentions":{"max":true}}}}}"#.to_owned(),

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Value, json};
 
 use super::PolicyError;
+use super::choice::{Choice, word};
 use super::compiler::printable_key;
 use super::layers::Layer;
 use super::overlay::{Kind, Overlay};
@@ -29,18 +30,6 @@ pub struct Field {
     pub value: Value,
     /// What it means, with units.
     pub doc: &'static str,
-}
-
-/// Words that a field may hold, and what they mean.
-pub trait Choice: Copy + PartialEq + 'static {
-    /// All words.
-    const WORDS: &'static [(&'static str, Self)];
-
-    /// The word for a value.
-    fn word(self) -> &'static str {
-        let found = Self::WORDS.iter().find(|(_, value)| *value == self);
-        found.map_or("", |(word, _)| word)
-    }
 }
 
 /// What is printed of a secret. It is shorter than any secret may be: a policy that holds it is refused, where it would be known to everybody.
@@ -105,11 +94,7 @@ impl<'d> Reader<'d> {
     /// One of several words.
     pub fn choice<T: Choice>(&mut self, key: &'static str, default: T, doc: &'static str) -> T {
         let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
-        let read = |json: &Json<'_>| {
-            let word = json.as_str().ok_or_else(|| format!("expected a string, found {}", json.kind()))?;
-            let found = T::WORDS.iter().find(|(known, _)| *known == word);
-            found.map(|(word, _)| (*word).to_owned()).ok_or_else(|| format!("expected one of {}", words.join(", ")))
-        };
+        let read = |json: &Json<'_>| word::<T>(json).map(|(word, _)| word.to_owned());
         let word = self.field(key, Kind::Word, json!({"enum": words}), default.word().to_owned(), doc, read);
         let found = T::WORDS.iter().find(|(known, _)| *known == word);
         found.map_or(default, |(_, value)| *value)
@@ -190,6 +175,19 @@ impl<'d> Reader<'d> {
         accept: fn(&str) -> Result<(), &'static str>,
         doc: &'static str,
     ) -> Vec<String> {
+        self.strings_or(key, &[], max_items, max_bytes, accept, doc)
+    }
+
+    /// The same, with what counts when nothing is said.
+    pub fn strings_or(
+        &mut self,
+        key: &'static str,
+        default: &[&str],
+        max_items: usize,
+        max_bytes: usize,
+        accept: fn(&str) -> Result<(), &'static str>,
+        doc: &'static str,
+    ) -> Vec<String> {
         let schema = json!({
             "type": "array", "maxItems": max_items, "uniqueItems": true,
             "items": {"type": "string", "minLength": 1, "maxLength": max_bytes},
@@ -202,7 +200,17 @@ impl<'d> Reader<'d> {
             accept(text).map_err(str::to_owned)?;
             Ok(text.to_owned())
         };
-        self.list(key, schema, max_items, doc, read)
+        let default = default.iter().map(|text| (*text).to_owned()).collect();
+        self.list(key, schema, max_items, default, doc, read)
+    }
+
+    /// A list of distinct words.
+    pub fn choices<T: Choice>(&mut self, key: &'static str, doc: &'static str) -> Vec<T> {
+        let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
+        let schema = json!({"type": "array", "uniqueItems": true, "items": {"enum": words}});
+        let read = |json: &Json<'_>| word::<T>(json).map(|(word, _)| word.to_owned());
+        let found = self.list(key, schema, T::WORDS.len(), Vec::new(), doc, read);
+        T::WORDS.iter().filter(|(word, _)| found.iter().any(|found| found == word)).map(|(_, value)| *value).collect()
     }
 
     /// A list of at most `max_items` distinct whole numbers within a range.
@@ -217,7 +225,7 @@ impl<'d> Reader<'d> {
             "type": "array", "maxItems": max_items, "uniqueItems": true,
             "items": {"type": "integer", "minimum": range.start(), "maximum": range.end()},
         });
-        self.list(key, schema, max_items, doc, |json| integer(json, &range))
+        self.list(key, schema, max_items, Vec::new(), doc, |json| integer(json, &range))
     }
 
     /// Reports that a field which could be read cannot be used, and gives a check that does nothing: the policy is refused.
@@ -312,6 +320,7 @@ impl<'d> Reader<'d> {
         key: &'static str,
         schema: Value,
         max_items: usize,
+        default: Vec<T>,
         doc: &'static str,
         read: impl Fn(&Json<'_>) -> Result<T, String>,
     ) -> Vec<T> {
@@ -325,7 +334,7 @@ impl<'d> Reader<'d> {
             };
         let errors_before = self.outcome.errors.len();
         match said {
-            None => {}
+            None => list.clone_from(&default),
             Some(Json::Array(items)) if items.len() > max_items => {
                 self.error(key, format!("at most {max_items} items"));
             }
@@ -346,8 +355,8 @@ impl<'d> Reader<'d> {
             // What is wrong with the layers behind was said when they were compiled.
             self.outcome.errors.truncate(errors_before);
         }
-        let (kind, value) = (Kind::List, list.clone().into());
-        self.outcome.fields.push(Field { key, kind, live: false, schema, default: json!([]), value, doc });
+        let (kind, default, value) = (Kind::List, default.into(), list.clone().into());
+        self.outcome.fields.push(Field { key, kind, live: false, schema, default, value, doc });
         list
     }
 
@@ -366,7 +375,11 @@ impl<'d> Reader<'d> {
     }
 }
 
-fn integer(json: &Json<'_>, range: &RangeInclusive<u32>) -> Result<u32, String> {
+/// Reads a whole number within a range.
+///
+/// # Errors
+/// What was expected.
+pub(crate) fn integer(json: &Json<'_>, range: &RangeInclusive<u32>) -> Result<u32, String> {
     let expected = || format!("expected a whole number from {} to {}", range.start(), range.end());
     let Json::Number(number) = json else {
         return Err(format!("{}, found {}", expected(), json.kind()));

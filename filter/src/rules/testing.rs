@@ -33,3 +33,15 @@ pub fn refuses(policy: &str, rule: &str, place: &str, body: &str) {
     let refusal = decide(policy, body).refusal.unwrap_or_else(|| panic!("accepted: {body}"));
     assert_eq!((refusal.rule, &*refusal.finding.place), (rule, place), "{body}");
 }
+
+/// The head of a request with further fields.
+pub fn head(method: &str, target: &str, fields: &[(&str, &str)]) -> RequestHead {
+    let all = [(":method", method), (":path", target)].into_iter().chain(fields.iter().copied());
+    RequestHead::from_fields(all.map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+}
+
+/// The rule of `policy` that refuses a request by its head.
+pub fn request(policy: &str, method: &str, target: &str, fields: &[(&str, &str)]) -> Option<&'static str> {
+    let policy = Policy::parse(policy.as_bytes()).unwrap();
+    policy.site(None).guard.decide(&head(method, target, fields)).rule()
+}

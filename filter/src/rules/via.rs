@@ -142,7 +142,11 @@ mod tests {
     #[test]
     fn what_the_host_appends() {
         let name = |policy: &str, host: Option<&str>| {
-            Policy::parse(policy.as_bytes()).unwrap().site(host).pseudonym(&Rc::from(OWN)).map(|name| name.as_ref().to_owned())
+            Policy::parse(policy.as_bytes())
+                .unwrap()
+                .site(host)
+                .pseudonym(&Rc::from(OWN))
+                .map(|name| name.as_ref().to_owned())
         };
         assert_eq!(name("", None).as_deref(), Some(OWN));
         assert_eq!(name(r#"{"via":{"mode":"shadow","pseudonym":"g"}}"#, None).as_deref(), Some("g"));
