@@ -6,7 +6,7 @@ use wasmparser::{Parser, Payload, TypeRef};
 use xtask::workspace::wasm_module;
 
 /// The largest module that is shipped, in bytes. Raising it is a decision, with a reason in the commit.
-const MAX_BYTES: usize = 2048 * 1024;
+const MAX_BYTES: usize = 2304 * 1024;
 
 /// What the filter calls (`filter/src/host/abi.rs`): the capabilities that a host has to grant.
 const CALLED: [&str; 21] = [

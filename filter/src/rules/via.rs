@@ -79,7 +79,9 @@ mod tests {
     fn decide(policy: &str, fields: &[(&str, &str)]) -> Decision {
         let policy = Policy::parse(policy.as_bytes()).unwrap();
         let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let head = RequestHead { pseudonym: Some(OWN.into()), ..RequestHead::from_fields(fields) };
+        let mut head = RequestHead { pseudonym: Some(OWN.into()), ..RequestHead::from_fields(fields) };
+        head.method.get_or_insert(b"GET".to_vec());
+        head.path.get_or_insert(b"/".to_vec());
         policy.site(None).decide(&head, b"{}")
     }
 

@@ -40,7 +40,11 @@ mod tests {
 
     fn decide(policy: &str, name: &str, value: &[u8]) -> Decision {
         let policy = Policy::parse(policy.as_bytes()).unwrap();
-        policy.site(None).guard.decide(&RequestHead::from_fields([(name.as_bytes(), value)]))
+        policy.site(None).guard.decide(&RequestHead::from_fields([
+            (&b":method"[..], &b"GET"[..]),
+            (b":path", b"/"),
+            (name.as_bytes(), value),
+        ]))
     }
 
     #[test]
