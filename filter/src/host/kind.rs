@@ -112,6 +112,11 @@ impl Kind {
         self == Self::Envoy
     }
 
+    /// Whether a field that is added to a request stands beside others of its name. nginx keeps one of those that it knows itself, such as `Via`, and drops the new one.
+    pub fn adds_beside(self) -> bool {
+        self == Self::Envoy
+    }
+
     /// The details of an answer, given the id of the rule behind it. Envoy logs them; nginx would send them to the client as the reason
     /// phrase.
     pub fn details(self, rule: &'static str) -> &'static str {

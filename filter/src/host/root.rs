@@ -80,7 +80,7 @@ impl RootContext for Root {
         };
         self.document = document;
         self.name = if self.kind.has_runtime_keys() { self.kind.plugin_name() } else { String::new() };
-        self.pseudonym = pseudonym::derived();
+        self.pseudonym = pseudonym::derived(self.kind);
         self.metrics = Rc::new(Metrics::new());
         self.live = if self.kind.has_runtime_keys() { Live::new(&policy.runtime) } else { None };
         let learn = policy.page.settings.learn.as_ref();

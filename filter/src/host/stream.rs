@@ -146,7 +146,7 @@ impl HttpContext for Stream {
         // Our media service writes its own name, and may fetch from here.
         if let Some(name) = site.pseudonym(&plugin.pseudonym).filter(|_| !path::is_media_proxy(path)) {
             self.via = Some(Rc::clone(name));
-            if let Err(status) = sign(self.kind, name) {
+            if let Err(status) = sign(self.kind, &head, name) {
                 return self.fail(status);
             }
         }
@@ -229,9 +229,16 @@ fn hide_authorization(kind: Kind) -> Result<(), Status> {
 }
 
 /// Tells the next proxy, and the server, that the request came through here.
-fn sign(kind: Kind, name: &str) -> Result<(), Status> {
-    abi::add_request_field("via", &pseudonym::via_entry(&kind.protocol(), name))?;
-    abi::add_request_field("cdn-loop", name)
+fn sign(kind: Kind, head: &RequestHead, name: &str) -> Result<(), Status> {
+    append(kind, "via", head.via.as_deref(), &pseudonym::via_entry(&kind.protocol(), name))?;
+    append(kind, "cdn-loop", head.cdn_loop.as_deref(), name)
+}
+
+fn append(kind: Kind, name: &str, earlier: Option<&[u8]>, entry: &str) -> Result<(), Status> {
+    match earlier.filter(|_| !kind.adds_beside()) {
+        Some(earlier) => abi::set_request_field(name, &format!("{}, {entry}", String::from_utf8_lossy(earlier))),
+        None => abi::add_request_field(name, entry),
+    }
 }
 
 impl Stage {
