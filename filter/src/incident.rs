@@ -1,8 +1,8 @@
-//! Refusals that no rule decides: what the filter answers when it cannot judge a delivery. Nothing passes unjudged.
+//! Refusals that no rule decides: what the filter answers when it cannot judge a request. Nothing passes unjudged.
 
 use crate::decision::{Action, Finding, Refusal};
 
-/// Why a delivery cannot be judged.
+/// Why a request cannot be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incident {
     /// No valid policy was ever loaded (nginx only: Envoy refuses to load such a filter).

@@ -130,6 +130,7 @@ pub type HeadCheck = Box<dyn Fn(&RequestHead) -> Option<Finding>>;
 
 /// A pure function of the address that a sign-up names.
 pub type AddressCheck = Box<dyn Fn(&Address<'_>) -> Option<Fault>>;
+
 /// A yes or no about the head.
 pub type HeadTest = Box<dyn Fn(&RequestHead) -> bool>;
 
@@ -140,8 +141,6 @@ pub type ActivityCheck = Box<dyn Fn(&Subject<'_>) -> Option<Finding>>;
 pub enum Check {
     /// Looks at the head of any request.
     Request(HeadCheck),
-    /// Looks at the address that a sign-up names.
-    SignUp(AddressCheck),
     /// The same, by credentials in `Authorization`.
     Credentials {
         /// Whether they are missing or wrong.
@@ -149,6 +148,8 @@ pub enum Check {
         /// Whether they are right: then they are for the edge alone, and go no further.
         is_own: HeadTest,
     },
+    /// Looks at the address that a sign-up names.
+    SignUp(AddressCheck),
     /// Looks at the head of a delivery.
     Head(HeadCheck),
     /// Bounds the size of the body, in bytes; announced sizes are judged with the head.

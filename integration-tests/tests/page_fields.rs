@@ -108,7 +108,7 @@ fn get(stack: &Stack, target: &str) -> Response {
 fn fields(response: &Response) -> BTreeSet<(String, String)> {
     let lines = response.head.lines().skip(1).filter_map(|line| line.split_once(": "));
     let all = lines.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
-    all.filter(|(name, _)| name != "date").collect()
+    all.filter(|(name, _)| !matches!(name.as_str(), "date" | "via")).collect()
 }
 
 fn all<'r>(response: &'r Response, name: &'r str) -> Vec<&'r str> {
@@ -368,7 +368,9 @@ fn off_and_shadow_change_nothing() {
         (got.status, fields(&got), got.body)
     };
     let heads = |site: &Site| -> Vec<String> {
-        let own = |line: &&str| !line.starts_with("x-request-id");
+        // Who was on the way is told in any case.
+        let other = ["x-request-id", "via:", "cdn-loop:"];
+        let own = |line: &&str| !other.iter().any(|name| line.starts_with(name));
         site.asked().iter().map(|asked| asked.head.lines().filter(own).collect::<Vec<_>>().join("\n")).collect()
     };
     let answers = |policy: &str| {

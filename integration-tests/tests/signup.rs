@@ -167,8 +167,13 @@ fn games_with_types_keys_and_paths() {
         "/api\\signup",
         "/api/sign%2575p",
     ] {
-        let status = post(&stack, path, &blocked).status;
-        assert!([400, 307].contains(&status), "{path}: {status}");
+        let mut answer = post(&stack, path, &blocked);
+        if answer.status == 307 {
+            let other = answer.field("location").unwrap_or_default().to_owned();
+            let plain = other.strip_prefix("http://a.example").unwrap_or(&other);
+            answer = post(&stack, plain, &blocked);
+        }
+        assert_eq!(answer.status, 400, "{path}: {}", answer.head);
     }
     for fields in [
         "Content-Type: application/x-www-form-urlencoded\r\n",

@@ -112,6 +112,13 @@ impl Kind {
         self == Self::Envoy
     }
 
+    /// Whether a request has a body that will come. nginx never says that the head is all, and has no body callback for a body without bytes.
+    pub fn has_body(self, asked: Received<'_>, end_of_stream: bool) -> bool {
+        let length = asked.first("content-length");
+        let is_told = self == Self::Envoy || length.is_some() || asked.has("transfer-encoding");
+        !end_of_stream && is_told && length != Some(b"0")
+    }
+
     /// Whether a field that is added to a request stands beside others of its name. nginx keeps one of those that it knows itself, such as `Via`, and drops the new one.
     pub fn adds_beside(self) -> bool {
         self == Self::Envoy

@@ -56,15 +56,10 @@ impl PageStream {
         Ok(Self::Asked(Box::new(request)))
     }
 
-    /// Whether the browser is to be sent to https.
-    pub fn wants_upgrade(&self) -> bool {
-        matches!(self, Self::Asked(request) if request.wants_https && request.https_url().is_some())
-    }
-
-    /// The same page by https.
+    /// The same page by https, if the browser is to be sent there.
     pub fn https_url(&self) -> Option<String> {
         match self {
-            Self::Asked(request) => request.https_url(),
+            Self::Asked(request) if request.wants_https => request.https_url(),
             _ => None,
         }
     }
@@ -183,13 +178,14 @@ fn prepare(
 pub(super) const NO_TAG: &str = "\"sekisho-none\"";
 
 /// A name and its value.
-type Field = (&'static [u8], Vec<u8>);
+pub(super) type Field = (&'static [u8], Vec<u8>);
 
 /// What of the head of a page matters, where the host cannot show all of it: the first of each name.
-fn single_fields() -> Result<Vec<Field>, Status> {
+pub(super) fn single_fields() -> Result<Vec<Field>, Status> {
     let names = [
         ":status",
         "content-type",
+        "content-length",
         "content-encoding",
         CSP,
         "strict-transport-security",

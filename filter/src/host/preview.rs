@@ -2,7 +2,7 @@
 
 use super::abi::{self, Level, Status};
 use super::kind::Kind;
-use super::page::{NO_TAG, apply};
+use super::page::{NO_TAG, apply, single_fields};
 use super::pairs;
 use crate::decision::Mode;
 use crate::page::fields::Received;
@@ -47,17 +47,25 @@ impl PreviewStream {
     }
 
     /// Changes the head of an answer whose body is to be cleaned.
-    pub fn head(&mut self, preview: &Preview) -> Result<(), Status> {
-        let fields = abi::response_fields()?;
-        let fields = pairs::read(&fields).unwrap_or_default();
+    pub fn head(&mut self, preview: &Preview, kind: Kind, count: usize) -> Result<(), Status> {
+        // Whatever fails from here on: what was not read is not passed on.
+        self.held = Some(Vec::new());
+        let is_shown = count <= kind.max_fields();
+        let (all, single) =
+            if is_shown { (abi::response_fields()?, Vec::new()) } else { (Vec::new(), single_fields()?) };
+        let mut fields = pairs::read(&all).unwrap_or_default();
+        fields.extend(single.iter().map(|(name, value)| (*name, value.as_slice())));
         let received = Received(&fields);
         let number = |name| std::str::from_utf8(received.first(name)?).ok()?.parse::<u32>().ok();
         let status = number(":status").and_then(|status| u16::try_from(status).ok()).ok_or(Status::NOT_FOUND)?;
-        let Some(mut changes) = preview.head(status, received) else { return Ok(()) };
-        self.held = Some(Vec::new());
+        let Some(mut changes) = preview.head(status, received) else {
+            self.held = None;
+            return Ok(());
+        };
         self.length = number("content-length").and_then(|length| usize::try_from(length).ok());
         if preview.settings.mode == Mode::Enforce {
-            changes.remove.retain(|name| received.has(name));
+            // Where the host does not show all, there may be more.
+            changes.remove.retain(|name| !is_shown || received.has(name));
             apply(&changes)?;
         }
         Ok(())
@@ -66,7 +74,9 @@ impl PreviewStream {
     /// Takes what is here of the body. What it becomes, once that is all.
     pub fn body(&mut self, preview: &Preview, end_of_stream: bool) -> Option<Cleaned> {
         let held = self.held.as_mut()?;
-        let bytes = abi::response_body().inspect_err(|status| log("does not show", *status)).ok()?.unwrap_or_default();
+        let bytes = abi::response_body().inspect_err(|status| log("does not show", *status));
+        // What could not be read makes it longer than anything that is.
+        let bytes = bytes.map_or_else(|_| vec![0; MAX_PREVIEW_BYTES.saturating_add(1)], Option::unwrap_or_default);
         let room = MAX_PREVIEW_BYTES.saturating_add(1).saturating_sub(held.len());
         held.extend(bytes.iter().take(room));
         self.length = self.length.map(|length| length.saturating_sub(bytes.len()));

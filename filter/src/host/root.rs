@@ -22,6 +22,9 @@ use crate::policy::{Overlay, OverlayReport, Policy, PolicyError};
 /// How soon after a configuration the first tick comes. Only what really takes over traffic ticks: Envoy also configures a copy to try a policy.
 const FIRST_TICK: Duration = Duration::from_millis(100);
 
+/// How often there is a tick where nothing else asks for one: what is counted later has to be handed over.
+const COUNT_TICK: Duration = Duration::from_secs(5);
+
 /// The plugin in one worker.
 #[derive(Default)]
 pub struct Root {
@@ -119,7 +122,7 @@ impl RootContext for Root {
             }
         }
         let ticks = [self.live.as_ref().map(Live::tick), self.learned.as_ref().map(Learned::tick)];
-        set_tick_period(ticks.into_iter().flatten().min().unwrap_or_default());
+        set_tick_period(ticks.into_iter().flatten().min().unwrap_or(COUNT_TICK));
     }
 
     fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {

@@ -121,8 +121,8 @@ impl HttpContext for Stream {
                 Ok(preview) => self.preview = preview,
                 Err(status) => return self.fail(status),
             }
-            if self.page.wants_upgrade() {
-                return self.upgrade();
+            if let Some(url) = self.page.https_url() {
+                return self.upgrade(&url);
             }
             if !path::is_read(method) && path.starts_with(b"/api/signin") {
                 self.stage = Stage::Passed(AuthRoute::SignIn);
@@ -143,8 +143,9 @@ impl HttpContext for Stream {
         {
             return self.fail(status);
         }
+        let is_for_media = path::is_media_proxy(path) || plugin.policy.is_media_host(&head);
         // Our media service writes its own name, and may fetch from here.
-        if let Some(name) = site.pseudonym(&plugin.pseudonym).filter(|_| !path::is_media_proxy(path)) {
+        if let Some(name) = site.pseudonym(&plugin.pseudonym).filter(|_| !is_for_media) {
             self.via = Some(Rc::clone(name));
             if let Err(status) = sign(self.kind, &head, name) {
                 return self.fail(status);
@@ -158,8 +159,7 @@ impl HttpContext for Stream {
         if let Some(decision) = site.begin(&head) {
             return self.conclude(&decision.after(&earlier));
         }
-        // nginx never says that the head is all, and has no body callback for a body without bytes.
-        if end_of_stream || head.content_length.as_deref() == Some(b"0") {
+        if !self.kind.has_body(asked, end_of_stream) {
             return self.conclude(&site.decide_body(&head, b"").after(&earlier));
         }
         self.stage = Stage::Reading { head, received: 0, earlier };
@@ -195,7 +195,7 @@ impl HttpContext for Stream {
             abi::log(Level::Error, &format!("sekisho: the head of a page cannot be changed: {status}"));
         }
         if let (Some(preview), false) = (&mut self.preview, end_of_stream)
-            && let Err(status) = preview.head(&plugin.policy.preview)
+            && let Err(status) = preview.head(&plugin.policy.preview, self.kind, count)
         {
             abi::log(Level::Error, &format!("sekisho: the head of a preview cannot be changed: {status}"));
         }
@@ -263,7 +263,7 @@ impl Stream {
         if !self.plugin.as_ref().is_some_and(|plugin| plugin.admits_report()) {
             return self.answer_plainly(429, &[("retry-after", "10")]);
         }
-        if end_of_stream {
+        if !self.kind.has_body(asked, end_of_stream) {
             return self.answer_plainly(400, &[]);
         }
         self.stage = Stage::Report { content_type: asked.first("content-type").map(<[u8]>::to_vec) };
@@ -288,15 +288,9 @@ impl Stream {
     }
 
     /// Sends the browser to the same page by https.
-    fn upgrade(&mut self) -> Action {
-        match self.page.https_url() {
-            Some(url) => {
-                let fields =
-                    [("location", url.as_str()), ("vary", "upgrade-insecure-requests"), ("cache-control", "no-store")];
-                self.answer_plainly(307, &fields)
-            }
-            None => Action::Continue,
-        }
+    fn upgrade(&mut self, url: &str) -> Action {
+        let fields = [("location", url), ("vary", "upgrade-insecure-requests"), ("cache-control", "no-store")];
+        self.answer_plainly(307, &fields)
     }
 
     /// Answers without a body, and not for a rule.

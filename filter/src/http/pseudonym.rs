@@ -18,7 +18,7 @@ pub const PREFIX: &str = "sekisho";
 /// How much of a hash is in a derived name: 48 bits, twelve digits.
 const HASH_BITS: u32 = 48;
 
-/// A name for a host that was given none: of a random number, or of anything that no other host has. It tells nothing about the machine.
+/// A name for a host that was given none: of anything that no other host has, such as the moment of its start in nanoseconds. It tells nothing about the machine.
 pub fn derive(seed: u64) -> String {
     let hash = hash::of([&b"via.pseudonym"[..], &seed.to_le_bytes()]);
     format!("{PREFIX}-{:012x}", hash >> (u64::BITS.saturating_sub(HASH_BITS)))

@@ -16,10 +16,10 @@ const DECODING_ROUNDS: u8 = 3;
 const MAX_PATH_BYTES: usize = 8 * 1024;
 
 /// The most readings that a path may have.
-const MAX_READINGS: usize = 64;
+const MAX_READINGS: usize = 32;
 
 /// The most that is written in search of them, in bytes.
-const MAX_WORK_BYTES: usize = 256 * 1024;
+const MAX_WORK_BYTES: usize = 64 * 1024;
 
 /// The path of a request target, and its readings.
 #[derive(Clone, Debug)]

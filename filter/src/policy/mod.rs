@@ -22,6 +22,7 @@ pub use site::Site;
 
 use crate::decision::{Action, Mode};
 use crate::hash;
+use crate::http::RequestHead;
 use crate::json::{self, Json};
 use crate::media_settings;
 use crate::page::{self, Page};
@@ -182,6 +183,12 @@ impl Policy {
     /// The rules of all hosts, first those for hosts that have none of their own.
     pub fn sites(&self) -> impl Iterator<Item = &Site> {
         std::iter::once(&self.base).chain(self.hosts.values())
+    }
+
+    /// Whether a request is for the media service, by its host.
+    pub fn is_media_host(&self, head: &RequestHead) -> bool {
+        let own = &self.media.own_hosts;
+        !own.is_empty() && head.host_name().is_some_and(|host| own.contains(&host))
     }
 
     /// Whether any request but a delivery is looked at.

@@ -69,7 +69,10 @@ impl Site {
     /// Judges a body that is still growing and has `received` bytes so far.
     pub fn too_large(&self, head: &RequestHead, received: usize) -> Option<Decision> {
         let inbox = || if head.is_delivery() { self.inbox.too_large(head, received) } else { None };
-        self.signup.too_large(head, received).filter(|decision| decision.refusal.is_some()).or_else(inbox)
+        let signup = self.signup.too_large(head, received);
+        // In shadow it is let go: held any longer, the proxy itself would refuse it. A delivery has a limit of its own.
+        let is_last = |decision: &Decision| decision.refusal.is_some() || !head.is_delivery();
+        signup.filter(is_last).or_else(inbox)
     }
 
     /// Judges a request whose body is wanted, with all of it.

@@ -22,6 +22,8 @@ const FEDERATION: &[&str] = &[
     "/.well-known/nodeinfo",
     "/.well-known/host-meta",
     "/.well-known/host-meta.json",
+    // Not of other servers, but who answers it renews the certificate.
+    "/.well-known/acme-challenge/*",
     "/nodeinfo/:version",
     "/inbox",
     "/users/:user",
@@ -61,9 +63,9 @@ pub const RULE: Rule = Rule {
     doc: "
 A request is allowed if nothing is listed, as by default, or if all readings of its path (see `routes.path`) are on the list, by the letter: the routes of `presets`, and `paths` (patterns as in `routes.blocked`).
 
-`federation-only` is what other servers ask Misskey for, and nothing of the pages, the API or streaming: `/.well-known/{webfinger,nodeinfo,host-meta,host-meta.json}`, `/nodeinfo/:version`, `/inbox`,
+`federation-only` is what other servers ask Misskey for, and nothing of the pages, the API or streaming: `/.well-known/{webfinger,nodeinfo,host-meta,host-meta.json}`, `/.well-known/acme-challenge/*` (certificates), `/nodeinfo/:version`, `/inbox`,
 `/users/:user`, `/users/:user/{inbox,outbox,followers,following,collections/featured,publickey}`, `/@:acct`, `/notes/:note`, `/notes/:note/activity`, `/emojis/:emoji`, `/likes/:like`, `/follows/*`, `/files/*`, `/proxy/*`, `/identicon/*`.
-For a server whose people come another way (a private network, another name: `hosts` of the policy). A browser that asks for `/@:acct` or `/notes/:note` still gets the page, and cannot load what is in it.
+For a server whose people come another way: by another listener of the proxy, with a policy of its own. `Host` is what a client says, so `hosts` of the policy keep nobody out. Browsers' reports (`page.report_path`) are answered before. A browser that asks for `/@:acct` or `/notes/:note` still gets the page, and cannot load what is in it.
 
 A route on which the proxy's configuration turns the filter off (WebSocket, files of a build) is not judged: take it out of that configuration too.",
     specification: "the routes of Misskey's ActivityPub, webfinger, nodeinfo and file servers",

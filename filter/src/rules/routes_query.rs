@@ -54,25 +54,29 @@ Of two values some servers take the first, some the last, some both; so a proxy 
             if !target.iter().any(|byte| matches!(byte, b'?' | b';')) || !paths.has_any(&Route::of(target)) {
                 return None;
             }
-            let is_twice = |name: &String| queries(target).into_iter().any(|query| occurs_twice(query, name.as_bytes()));
+            let is_twice = |name: &String| {
+                occurs_twice(after(target, b"?"), name.as_bytes(), b"&;")
+                    // With a `;` before it the `?` is part of a value for one server, and the beginning for another.
+                    || (begins_earlier(target) && occurs_twice(after(target, b";"), name.as_bytes(), b"&;?"))
+            };
             names.iter().any(is_twice).then(|| Finding::new("query", "has one parameter twice, or as a list"))
         }))
     },
 };
 
-/// What follows the `?`; and, if there is one, what follows an earlier `;`.
-fn queries(target: &[u8]) -> [&[u8]; 2] {
-    let after = |marks: &[u8]| {
-        let at = target.iter().position(|byte| marks.contains(byte));
-        at.and_then(|at| target.get(at.saturating_add(1)..)).unwrap_or_default()
-    };
-    [after(b"?"), after(b"?;")]
+/// What follows the first of these.
+fn after<'t>(target: &'t [u8], mark: &[u8]) -> &'t [u8] {
+    let at = target.iter().position(|byte| mark.contains(byte));
+    at.and_then(|at| target.get(at.saturating_add(1)..)).unwrap_or_default()
 }
 
-fn occurs_twice(query: &[u8], name: &[u8]) -> bool {
-    // With a `;` before it the `?` is part of a value for one server, and the beginning for another.
-    let is_end = |byte: &u8| matches!(byte, b'&' | b';' | b'?');
-    let found = query.split(is_end).map(|parameter| times(parameter, name));
+/// Whether there is a `;` before any `?`.
+fn begins_earlier(target: &[u8]) -> bool {
+    target.iter().find(|byte| matches!(byte, b'?' | b';')) == Some(&b';')
+}
+
+fn occurs_twice(query: &[u8], name: &[u8], ends: &[u8]) -> bool {
+    let found = query.split(|byte| ends.contains(byte)).map(|parameter| times(parameter, name));
     found.fold(0_usize, usize::saturating_add) > 1
 }
 
@@ -117,6 +121,7 @@ mod tests {
             ("/proxy/a.webp?static&static", None),
             ("/proxy/a.webp", None),
             ("/url?", None),
+            ("/url?url=https://a.example/share?url=b", None),
             ("/url?url", None),
             ("/url?urls=1&url=2&curl=3&url2=4", None),
             ("/url?x=url%26url&url=1", None),

@@ -1,6 +1,6 @@
 //! `via.media_proxy`
 
-use crate::decision::{Finding, Mode};
+use crate::decision::{Finding, Mode, Told};
 use crate::http::pseudonym::{self, MAX_PSEUDONYM_BYTES};
 use crate::http::{RequestHead, cdn_loop, path, via};
 use crate::registry::{Check, Phase, Rule};
@@ -32,6 +32,9 @@ const MAX_LISTED: usize = 256;
 
 /// The longest beginning of a User-Agent that operators may list, in bytes.
 const MAX_USER_AGENT_BYTES: usize = 128;
+
+/// What Misskey 2024.11 answers to such a `User-Agent`, with 403.
+const RECURSIVE: &str = r#"{"error":{"message":"Proxy is recursive","rule":"via.media_proxy"}}"#;
 
 /// The rule.
 pub const RULE: Rule = Rule {
@@ -98,7 +101,8 @@ impl Chains {
             return None;
         }
         if self.is_media_proxy(head.user_agent.as_deref().unwrap_or_default()) {
-            return Some(Finding::new("user-agent", "is that of a media proxy"));
+            let told = Told::Api { status: 403, body: RECURSIVE };
+            return Some(Finding::new("user-agent", "is that of a media proxy").with_told(told));
         }
         let (via, cdn_loop) = (head.via.as_deref(), head.cdn_loop.as_deref());
         if self.names(|needle, is| via::any_name(via, needle, is)) {

@@ -3,6 +3,7 @@
 mod activities;
 mod allocator;
 mod cpu;
+mod guards;
 mod load;
 mod native;
 mod pages;
@@ -21,11 +22,12 @@ use xtask::origin::Origin;
 use crate::rounds::Plan;
 
 const HELP: &str = "\
-cargo xtask bench [--quick] [--native] [--pages]
+cargo xtask bench [--quick] [--native] [--pages] [--guards]
 
   --quick   two short rounds: only to see that it works
   --native  only what runs without Envoy
   --pages   only pages
+  --guards  only what loops, routes, sign-ups and previews cost other requests
 ";
 
 /// Rounds are a multiple of twice the number of variants: then everybody has had every place equally often.
@@ -51,10 +53,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let (mut quick, mut native_only, mut pages_only) = (false, false, false);
+    let (mut quick, mut native_only, mut pages_only, mut guards_only) = (false, false, false, false);
     for arg in env::args().skip(1) {
         match arg.as_str() {
             "--quick" => quick = true,
+            "--guards" => guards_only = true,
             "--native" => native_only = true,
             "--pages" => pages_only = true,
             "--help" => {
@@ -65,8 +68,13 @@ fn run() -> Result<()> {
         }
     }
     let batches = if quick { QUICK_BATCHES } else { FULL_BATCHES };
+    let plan = if quick { QUICK } else { FULL };
+    if guards_only {
+        return guards::through_envoy(plan);
+    }
     if !native_only && !pages_only {
-        through_envoy(if quick { QUICK } else { FULL })?;
+        through_envoy(plan)?;
+        guards::through_envoy(plan)?;
     }
     if !native_only {
         pages::through_envoy(if quick { QUICK_PAGES } else { FULL_PAGES })?;
