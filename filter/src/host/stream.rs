@@ -144,7 +144,7 @@ impl HttpContext for Stream {
             return self.fail(status);
         }
         // Our media service writes its own name, and may fetch from here.
-        if let Some(name) = site.pseudonym(&plugin.pseudonym).filter(|_| !path::is_media_proxy(path)) {
+        if let Some(name) = site.pseudonym(&plugin.pseudonym).filter(|_| !plugin.policy.is_for_media(&head)) {
             self.via = Some(Rc::clone(name));
             if let Err(status) = sign(self.kind, name) {
                 return self.fail(status);

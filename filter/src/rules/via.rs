@@ -25,7 +25,7 @@ A request is allowed if all of these hold:
 1. neither `Via` nor `CDN-Loop` names `pseudonym`. What is malformed is searched for it all the same: nothing that is written before our entry hides it;
 2. neither of them names more than `max_hops` proxies.
 
-What is forwarded gets our own entry, such as `2 sekisho-5ea1c0de5ea1` in `Via` and the name in `CDN-Loop`, unless `mode` is `off`. Without a `pseudonym` each proxy makes one of a random number, which tells nothing about the machine.
+What is forwarded gets our own entry, such as `2 sekisho-5ea1c0de5ea1` in `Via` and the name in `CDN-Loop`, unless `mode` is `off`. What goes to the media service (`/proxy/`, `media.own_hosts`) does not: that signs itself, and what it fetches may come back here once, as a picture of this very server. Without a `pseudonym` each proxy makes one of a random number, which tells nothing about the machine.
 Proxies side by side, in front of one server, are best given the same name: a loop then ends at whichever it comes back to. Of two that stand behind one another each needs its own, and so does the media service (`media.pseudonym`).",
     specification: "RFC 9110 section 7.6.3 (Via), RFC 8586 (CDN-Loop), RFC 5842 section 7.2 (508 Loop Detected)",
     compile: |reader| {
