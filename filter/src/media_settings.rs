@@ -1,5 +1,6 @@
 //! The section `media` of the policy. The service uses it; the filter checks it, so that one document serves both.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -179,6 +180,11 @@ impl Settings {
         };
         settings.check(reader);
         settings
+    }
+
+    /// The hosts at which the service answers at the root, as URLs and [`host::name`](crate::http::host::name) write them.
+    pub fn own_hosts(&self) -> BTreeSet<String> {
+        self.own_hosts.iter().filter_map(|host| Some(Host::parse(host).ok()?.to_string())).collect()
     }
 
     /// What no field can tell alone.

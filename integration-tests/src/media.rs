@@ -99,6 +99,19 @@ impl Media {
     }
 }
 
+/// The commented virtual host of `envoy.yaml`, and the same without comments.
+///
+/// # Panics
+/// When there is none.
+pub fn commented_host() -> (String, String) {
+    let shipped = std::fs::read_to_string(xtask::workspace::root().join("envoy/envoy.yaml")).unwrap();
+    let (_, rest) = shipped.split_once("            # - name: media\n").expect("a commented host");
+    let block: Vec<&str> = rest.lines().take_while(|line| line.trim().starts_with('#')).collect();
+    let block = format!("            # - name: media\n{}\n", block.join("\n"));
+    let plain = block.lines().map(|line| format!("{}\n", line.replacen("# ", "", 1))).collect();
+    (block, plain)
+}
+
 /// A request without content.
 pub fn request(method: &str, target: &str, fields: &str) -> Vec<u8> {
     format!("{method} {target} HTTP/1.1\r\nHost: sekisho.example\r\n{fields}\r\n").into_bytes()

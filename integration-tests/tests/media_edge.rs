@@ -5,24 +5,13 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use integration_tests::client::{PATIENCE, connect, exchange};
-use integration_tests::media::{Media, encoded, request};
+use integration_tests::media::{Media, commented_host, encoded, request};
 use xtask::http;
 use xtask::process::{Signal, signal, wait_until};
-use xtask::workspace::root;
-
-/// The commented virtual host of `envoy.yaml`, and the same without comments.
-fn media_host() -> (String, String) {
-    let shipped = std::fs::read_to_string(root().join("envoy/envoy.yaml")).unwrap();
-    let (_, rest) = shipped.split_once("            # - name: media\n").expect("a commented host");
-    let block: Vec<&str> = rest.lines().take_while(|line| line.trim().starts_with('#')).collect();
-    let block = format!("            # - name: media\n{}\n", block.join("\n"));
-    let plain = block.lines().map(|line| format!("{}\n", line.replacen("# ", "", 1))).collect();
-    (block, plain)
-}
 
 #[test]
 fn a_host_of_its_own_answers_at_the_root() {
-    let (from, to) = media_host();
+    let (from, to) = commented_host();
     let media = Media::start("", |options| options.edit(from, to));
     let source = encoded(&media.origin.url("/data/still.png"));
     let ask = |method: &str, host: &str, target: &str| {

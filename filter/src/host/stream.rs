@@ -143,9 +143,8 @@ impl HttpContext for Stream {
         {
             return self.fail(status);
         }
-        let is_for_media = path::is_media_proxy(path) || plugin.policy.is_media_host(&head);
         // Our media service writes its own name, and may fetch from here.
-        if let Some(name) = site.pseudonym(&plugin.pseudonym).filter(|_| !is_for_media) {
+        if let Some(name) = site.pseudonym(&plugin.pseudonym).filter(|_| !plugin.policy.is_for_media(&head)) {
             self.via = Some(Rc::clone(name));
             if let Err(status) = sign(self.kind, &head, name) {
                 return self.fail(status);

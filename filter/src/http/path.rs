@@ -92,6 +92,12 @@ fn ends_in_inbox(path: &[u8]) -> bool {
     }
 }
 
+/// Whether the path is the one that leads to our media service: in this spelling only, as the routes of the hosts have it. In any other the request goes on to the server.
+pub fn is_media_route(target: &[u8]) -> bool {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    path.strip_prefix(b"/proxy").is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
 /// Whether a request is for the media proxy: `/proxy` and all below it, in any way in which a router may read the path, as with inboxes.
 pub fn is_media_proxy(target: &[u8]) -> bool {
     // The path of an ordinary request is read in one way only.
@@ -243,6 +249,18 @@ mod tests {
         }
         assert!(is_inbox_delivery(b"post", b"/inbox") && is_inbox_delivery(b"PUT", b"/inbox"));
         assert!(!is_inbox_delivery(b"GET", b"/inbox"));
+    }
+
+    #[test]
+    fn knows_the_route_of_the_media_service() {
+        for target in ["/proxy", "/proxy/", "/proxy?url=x", "/proxy/a?b", "/proxy/a/proxy"] {
+            assert!(is_media_route(target.as_bytes()) && is_media_proxy(target.as_bytes()), "{target}");
+        }
+        for target in
+            ["/Proxy/a", "/proxy.php", "/proxy;x/a", "/%70roxy/a", "//proxy/a", "/a?/proxy/", "proxy/a", "/", ""]
+        {
+            assert!(!is_media_route(target.as_bytes()), "{target}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod reader;
 pub mod schema;
 mod site;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
@@ -22,7 +22,7 @@ pub use site::Site;
 
 use crate::decision::{Action, Mode};
 use crate::hash;
-use crate::http::RequestHead;
+use crate::http::{RequestHead, path};
 use crate::json::{self, Json};
 use crate::media_settings;
 use crate::page::{self, Page};
@@ -67,8 +67,10 @@ pub struct Policy {
     hosts: BTreeMap<String, Site>,
     /// How the filter reads runtime keys.
     pub runtime: Settings,
-    /// What the media service does; the filter only checks it.
+    /// What the media service does; the filter only checks it, and knows where the service answers.
     pub media: media_settings::Settings,
+    /// See [`Self::is_for_media`]: `media.own_hosts` as [`host::name`](crate::http::host::name) writes them.
+    media_hosts: BTreeSet<String>,
     /// What browsers get.
     pub page: Rc<Page>,
     /// What previews of links may hold.
@@ -167,7 +169,20 @@ impl Policy {
         let effective = Value::Object(effective);
         let fingerprint = fingerprint(&effective);
         let (page, preview) = (Rc::new(Page::new(page)), Rc::new(Preview::new(preview)));
-        Ok((Self { base, hosts, runtime, media, page, preview, effective, fingerprint, guards_all_requests }, report))
+        let media_hosts = media.own_hosts();
+        let policy = Self {
+            base,
+            hosts,
+            runtime,
+            media,
+            media_hosts,
+            page,
+            preview,
+            effective,
+            fingerprint,
+            guards_all_requests,
+        };
+        Ok((policy, report))
     }
 
     /// The rules for a host, by its name in the form of [`host::name`]; those for all others when it has none of its own.
@@ -180,15 +195,15 @@ impl Policy {
         !self.hosts.is_empty()
     }
 
+    /// Whether the media service gets a request, and not the server: by its path, or at a host of the service's own.
+    pub fn is_for_media(&self, head: &RequestHead) -> bool {
+        let is_own = || head.host_name().is_some_and(|host| self.media_hosts.contains(&host));
+        path::is_media_route(head.path.as_deref().unwrap_or_default()) || (!self.media_hosts.is_empty() && is_own())
+    }
+
     /// The rules of all hosts, first those for hosts that have none of their own.
     pub fn sites(&self) -> impl Iterator<Item = &Site> {
         std::iter::once(&self.base).chain(self.hosts.values())
-    }
-
-    /// Whether a request is for the media service, by its host.
-    pub fn is_media_host(&self, head: &RequestHead) -> bool {
-        let own = &self.media.own_hosts;
-        !own.is_empty() && head.host_name().is_some_and(|host| own.contains(&host))
     }
 
     /// Whether any request but a delivery is looked at.
@@ -274,6 +289,31 @@ mod tests {
                 "$.inbox.recipients: expected an object, found an array",
             ]
         );
+    }
+
+    #[test]
+    fn what_goes_to_the_media_service() {
+        let head = |host: &str, path: &str| RequestHead {
+            authority: Some(host.as_bytes().to_vec()),
+            path: Some(path.as_bytes().to_vec()),
+            ..RequestHead::default()
+        };
+        let hosts = r#"{"media":{"own_hosts":["Media.example","b\u00fccher.example","192.0.2.1","[2001:DB8::1]"]}}"#;
+        for (policy, host, path, expected) in [
+            ("", "a.example", "/proxy/a.webp?url=x", true),
+            ("", "a.example", "/Proxy/a", false),
+            ("", "media.example", "/a.webp?url=x", false),
+            (hosts, "media.example:8080", "/a.webp?url=x", true),
+            (hosts, "xn--bcher-kva.example", "/", true),
+            (hosts, "192.0.2.1:80", "/", true),
+            (hosts, "[2001:db8::1]", "/", true),
+            (hosts, "a.media.example", "/", false),
+            (hosts, "a.example", "/files/1", false),
+            (hosts, "", "/", false),
+        ] {
+            let policy = Policy::parse(policy.as_bytes()).unwrap();
+            assert_eq!(policy.is_for_media(&head(host, path)), expected, "{host} {path}");
+        }
     }
 
     #[test]

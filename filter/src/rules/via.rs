@@ -26,7 +26,7 @@ A request is allowed if all of these hold:
 2. neither of them names more than `max_hops` proxies.
 
 What is forwarded gets our own entry, such as `2 sekisho-5ea1c0de5ea1` in `Via` and the name in `CDN-Loop`, unless `mode` is `off`. Without a `pseudonym` each proxy makes one from the moment of its start, which tells nothing about the machine (in nginx each worker does).
-Not so on the routes of the media proxy (`/proxy/`, and hosts in `media.own_hosts`): the media service writes its own name there, and may fetch from this very proxy. Nor where the proxy's configuration turns the filter off.
+Not so on the routes of the media proxy (`/proxy/`, and hosts in `media.own_hosts`): the media service writes its own name there, and may fetch from this very proxy. Where the configuration of Envoy turns the filter off, it marks the request instead, and the filter is on for one that has the mark.
 Proxies side by side, in front of one server, are best given the same name: a loop then ends at whichever it comes back to. Of two that stand behind one another each needs its own, and so does the media service (`media.pseudonym`).",
     specification: "RFC 9110 section 7.6.3 (Via), RFC 8586 (CDN-Loop), RFC 5842 section 7.2 (508 Loop Detected)",
     compile: |reader| {

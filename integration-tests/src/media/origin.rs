@@ -164,7 +164,8 @@ fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-fn decoded(path: &str) -> String {
+/// What percent-encoded text means.
+pub fn decoded(path: &str) -> String {
     let mut parts = path.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {

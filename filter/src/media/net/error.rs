@@ -79,13 +79,13 @@ impl FetchError {
         }
     }
 
-    /// The status to answer with: a 4xx of the origin server as it is, 403 or 400 for what is not fetched, 508 for a loop, 504 for what took too long,
+    /// The status to answer with: a 4xx of the origin server as it is, 403 or 400 for what is not fetched, 508 for a loop, here or at the origin server, 504 for what took too long,
     /// 502 for the rest.
     pub fn status(self) -> StatusCode {
         match self {
             Self::Target(error) => error.status(),
             Self::Resolve(error) => error.status(),
-            Self::Hops => StatusCode::LOOP_DETECTED,
+            Self::Hops | Self::Status(StatusCode::LOOP_DETECTED) => StatusCode::LOOP_DETECTED,
             Self::Downgrade => StatusCode::FORBIDDEN,
             Self::Status(status) if status.is_client_error() => status,
             Self::ConnectTimeout | Self::FieldsTimeout | Self::IdleTimeout | Self::TotalTimeout => {
@@ -146,6 +146,8 @@ mod tests {
             (FetchError::Status(StatusCode::RANGE_NOT_SATISFIABLE), 416),
             (FetchError::Status(StatusCode::INTERNAL_SERVER_ERROR), 502),
             (FetchError::Status(StatusCode::NO_CONTENT), 502),
+            // Whoever found it, it is the end of a loop that leads through here.
+            (FetchError::Status(StatusCode::LOOP_DETECTED), 508),
             (FetchError::TotalTimeout, 504),
             (FetchError::Hops, 508),
             (FetchError::TooLarge, 502),
