@@ -9,6 +9,7 @@ pub mod harness;
 pub mod load;
 pub mod media;
 pub mod metrics;
+pub mod npm;
 pub mod plain;
 pub mod previews;
 pub mod replay;

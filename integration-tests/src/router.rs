@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use xtask::workspace::{root, target_dir};
+use xtask::workspace::root;
+
+use crate::npm;
 
 /// The versions whose routers differ: that of Misskey until 2024, for which a `;` begins the query, and that of Misskey since.
 pub const VERSIONS: [&str; 2] = ["4.29.1", "5.12.8"];
@@ -24,7 +25,7 @@ impl Router {
     /// # Panics
     /// When it is there and does not start.
     pub fn start(version: &str) -> Option<Self> {
-        let dir = install(version)?;
+        let dir = npm::install(&format!("fastify-{version}"), &format!("fastify@{version}"), "fastify")?;
         let script = dir.join("router.mjs");
         fs::copy(root().join("integration-tests/data/router.mjs"), &script).unwrap();
         let mut node = Command::new("node");
@@ -47,30 +48,4 @@ impl Drop for Router {
         let _ended = self.child.kill();
         let _status = self.child.wait();
     }
-}
-
-/// Where Fastify is, below `target` and never in the repository; `None` with the reason printed.
-fn install(version: &str) -> Option<PathBuf> {
-    let dir = target_dir().join(format!("fastify-{version}"));
-    fs::create_dir_all(&dir).unwrap();
-    let is_there = |dir: &PathBuf| {
-        let found = Command::new("node").args(["-e", "require('fastify')"]).current_dir(dir).output();
-        found.map(|output| output.status.success())
-    };
-    match is_there(&dir) {
-        Err(error) => {
-            println!("skipped: there is no node: {error}");
-            return None;
-        }
-        Ok(true) => return Some(dir),
-        Ok(false) => {}
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", "--prefix"]);
-    let installed = npm.arg(&dir).arg(format!("fastify@{version}")).stdin(Stdio::null()).output();
-    if !installed.is_ok_and(|output| output.status.success()) || !is_there(&dir).unwrap_or(false) {
-        println!("skipped: npm cannot install fastify {version}: there is no npm, or no registry");
-        return None;
-    }
-    Some(dir)
 }

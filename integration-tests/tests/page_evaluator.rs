@@ -1,15 +1,13 @@
 //! Google's CSP Evaluator (npm `csp_evaluator`) about the policies of the presets: a second opinion, by people who collect bypasses.
 
-use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use integration_tests::npm;
 use sekisho::page::PageRequest;
 use sekisho::page::fields::Received;
 use sekisho::policy::Policy;
 use serde_json::{Value, json};
-use xtask::workspace::target_dir;
 
 const VERSION: &str = "csp_evaluator@1.1.5";
 
@@ -23,33 +21,6 @@ const found = Object.entries(policies).flatMap(([name, policy]) => new CspEvalua
 	.map(f => [name, Severity[f.severity], f.directive, f.value ?? '', f.description]));
 console.log(JSON.stringify(found));
 ";
-
-/// Where the evaluator is, below `target` and never in the repository; `None` with the reason printed.
-fn evaluator() -> Option<PathBuf> {
-    let dir = target_dir().join("csp-evaluator");
-    fs::create_dir_all(&dir).unwrap();
-    let is_there = |dir: &PathBuf| {
-        let found =
-            Command::new("node").args(["-e", "require('csp_evaluator/dist/evaluator.js')"]).current_dir(dir).output();
-        found.map(|output| output.status.success())
-    };
-    match is_there(&dir) {
-        Err(error) => {
-            println!("skipped: there is no node: {error}");
-            return None;
-        }
-        Ok(true) => return Some(dir),
-        Ok(false) => {}
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", "--prefix"]);
-    let installed = npm.arg(&dir).arg(VERSION).stdin(Stdio::null()).output();
-    if !installed.is_ok_and(|output| output.status.success()) || !is_there(&dir).unwrap_or(false) {
-        println!("skipped: npm cannot install {VERSION}: there is no npm, or no registry");
-        return None;
-    }
-    Some(dir)
-}
 
 /// The policy of the page at `/`, by https.
 fn policy(page: &str) -> String {
@@ -69,7 +40,8 @@ fn manifest(folder: &str) -> String {
 
 fn evaluate(policies: &Value) -> Option<Vec<[String; 5]>> {
     let mut node = Command::new("node");
-    node.args(["-e", SCRIPT]).current_dir(evaluator()?).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let dir = npm::install("csp-evaluator", VERSION, "csp_evaluator/dist/evaluator.js")?;
+    node.args(["-e", SCRIPT]).current_dir(dir).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = node.spawn().unwrap();
     child.stdin.take().unwrap().write_all(policies.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();

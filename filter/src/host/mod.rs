@@ -3,6 +3,8 @@
 #[cfg(target_arch = "wasm32")]
 mod abi;
 #[cfg(target_arch = "wasm32")]
+mod head;
+#[cfg(target_arch = "wasm32")]
 mod kind;
 #[cfg(target_arch = "wasm32")]
 mod learned;

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::abi::{self, Level, Status};
+use super::head::ResponseHead;
 use super::kind::Kind;
 use super::pairs;
 use super::plugin::Plugin;
@@ -70,11 +71,8 @@ impl PageStream {
             return via.map_or(Ok(()), |via| abi::add_response_field("via", &via));
         };
         let page = &plugin.page;
-        let is_shown = count <= kind.max_fields();
-        let (all, single) =
-            if is_shown { (abi::response_fields()?, Vec::new()) } else { (Vec::new(), single_fields()?) };
-        let mut fields = pairs::read(&all).unwrap_or_default();
-        fields.extend(single.iter().map(|(name, value)| (*name, value.as_slice())));
+        let head = ResponseHead::read(kind, count)?;
+        let fields = head.fields();
         let received = Received(&fields);
         let status = received.first(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
         let Some(status) = status else { return Err(Status::NOT_FOUND) };
@@ -87,11 +85,11 @@ impl PageStream {
             let result = if changes.rewrite { PageResult::Rewritten } else { PageResult::Headed };
             plugin.count_page(result);
         }
-        if is_shown && changes.count() >= kind.batch() {
+        if head.is_whole && changes.count() >= kind.batch() {
             abi::set_response_fields(&pairs::write(&changes.applied(received)))?;
         } else {
             // Where the host does not show all, there may be policies that were not seen.
-            changes.remove.retain(|name| if is_shown { received.has(name) } else { *name != CSP });
+            changes.remove.retain(|name| if head.is_whole { received.has(name) } else { *name != CSP });
             apply(&changes)?;
         }
         if changes.rewrite
@@ -176,29 +174,6 @@ fn prepare(
 
 /// A tag that no answer has.
 pub(super) const NO_TAG: &str = "\"sekisho-none\"";
-
-/// A name and its value.
-pub(super) type Field = (&'static [u8], Vec<u8>);
-
-/// What of the head of a page matters, where the host cannot show all of it: the first of each name.
-pub(super) fn single_fields() -> Result<Vec<Field>, Status> {
-    let names = [
-        ":status",
-        "content-type",
-        "content-length",
-        "content-encoding",
-        CSP,
-        "strict-transport-security",
-        "referrer-policy",
-        "permissions-policy",
-        "x-frame-options",
-        "cross-origin-opener-policy",
-        "cross-origin-resource-policy",
-        "etag",
-    ];
-    let read = |name: &'static str| Ok(abi::response_field(name)?.map(|value| (name.as_bytes(), value)));
-    names.into_iter().filter_map(|name| read(name).transpose()).collect()
-}
 
 fn log(what: &str, status: Status) {
     abi::log(Level::Error, &format!("sekisho: {what}: {status}"));

@@ -1,9 +1,9 @@
 //! The preview of one stream: its body is held whole, which is little, and goes on as what it becomes.
 
 use super::abi::{self, Level, Status};
+use super::head::ResponseHead;
 use super::kind::Kind;
-use super::page::{NO_TAG, apply, single_fields};
-use super::pairs;
+use super::page::{NO_TAG, apply};
 use crate::decision::Mode;
 use crate::page::fields::Received;
 use crate::policy::Policy;
@@ -50,11 +50,8 @@ impl PreviewStream {
     pub fn head(&mut self, preview: &Preview, kind: Kind, count: usize) -> Result<(), Status> {
         // Whatever fails from here on: what was not read is not passed on.
         self.held = Some(Vec::new());
-        let is_shown = count <= kind.max_fields();
-        let (all, single) =
-            if is_shown { (abi::response_fields()?, Vec::new()) } else { (Vec::new(), single_fields()?) };
-        let mut fields = pairs::read(&all).unwrap_or_default();
-        fields.extend(single.iter().map(|(name, value)| (*name, value.as_slice())));
+        let head = ResponseHead::read(kind, count)?;
+        let fields = head.fields();
         let received = Received(&fields);
         let number = |name| std::str::from_utf8(received.first(name)?).ok()?.parse::<u32>().ok();
         let status = number(":status").and_then(|status| u16::try_from(status).ok()).ok_or(Status::NOT_FOUND)?;
@@ -65,7 +62,7 @@ impl PreviewStream {
         self.length = number("content-length").and_then(|length| usize::try_from(length).ok());
         if preview.settings.mode == Mode::Enforce {
             // Where the host does not show all, there may be more.
-            changes.remove.retain(|name| !is_shown || received.has(name));
+            changes.remove.retain(|name| !head.is_whole || received.has(name));
             apply(&changes)?;
         }
         Ok(())

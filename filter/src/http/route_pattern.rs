@@ -118,7 +118,7 @@ fn trimmed(segment: &[u8]) -> &[u8] {
 }
 
 /// A list of routes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patterns(Vec<Pattern>);
 
 impl Patterns {

@@ -42,6 +42,10 @@ The token goes no further: the server never sees a right `Authorization` of this
     compile: |reader| {
         let paths = Patterns::read(reader, "paths", PATHS, "the routes, as patterns");
         let token = reader.fixed(|reader| reader.secret("token", 16..=256, "the token; none: every route is open"));
+        if token.is_empty() && !paths.is_empty() && paths != Patterns::of(PATHS) {
+            // Whoever lists routes wants them locked.
+            return reader.fault("token", "is needed for the routes in `paths`".to_owned());
+        }
         if token.is_empty() || paths.is_empty() {
             return Check::Never;
         }
@@ -107,6 +111,13 @@ mod tests {
 
     fn basic(pair: &str) -> String {
         format!("Basic {}", STANDARD.encode(pair))
+    }
+
+    #[test]
+    fn routes_without_a_token_refuse_the_policy() {
+        let errors = Policy::parse(br#"{"routes":{"token":{"paths":["/admin/*"]}}}"#).err().unwrap_or_default();
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(errors, ["$.routes.token.token: is needed for the routes in `paths`"]);
     }
 
     #[test]
