@@ -34,11 +34,10 @@ const CALLED: [&str; 21] = [
 ];
 
 /// The callbacks without which the filter would not see a request. A host silently leaves out those that it does not grant.
-const CALLBACKS: [&str; 12] = [
+const CALLBACKS: [&str; 11] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_delete",
-    "proxy_on_done",
     "proxy_on_http_call_response",
     "proxy_on_request_body",
     "proxy_on_request_headers",

@@ -61,17 +61,6 @@ impl Kind {
         String::from_utf8_lossy(&name.unwrap_or_default()).into_owned()
     }
 
-    /// The status of the response, once the request is done.
-    pub fn response_status(self) -> Option<u16> {
-        // Envoy gives a number of 64 bits, nginx its digits.
-        let value = abi::property(b"response\0code").ok()??;
-        match (self, value.first_chunk::<8>()) {
-            (Self::Envoy, Some(number)) => u16::try_from(u64::from_le_bytes(*number)).ok(),
-            (Self::Envoy, None) => None,
-            (Self::Nginx, _) => std::str::from_utf8(&value).ok()?.parse().ok(),
-        }
-    }
-
     /// The field that names the host as the browser sees it: nginx gives its own name as `:authority`.
     pub fn host_field(self) -> &'static str {
         match self {
@@ -97,7 +86,7 @@ impl Kind {
     /// How many fields of a response have to change that it is cheaper to write all of them anew. nginx would lose what it keeps beside them.
     pub fn batch(self) -> usize {
         match self {
-            Self::Envoy => 4,
+            Self::Envoy => 3,
             Self::Nginx => usize::MAX,
         }
     }

@@ -76,16 +76,7 @@ enum Stage {
     Held,
 }
 
-impl Context for Stream {
-    fn on_done(&mut self) -> bool {
-        if let (Stage::Passed(route), Some(plugin)) = (&self.stage, &self.plugin)
-            && let Some(failure) = self.kind.response_status().and_then(|status| route.failure(status))
-        {
-            plugin.count(failure);
-        }
-        true
-    }
-}
+impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, count: usize, end_of_stream: bool) -> Action {
@@ -190,6 +181,11 @@ impl HttpContext for Stream {
             self.preview = None;
             return Action::Continue;
         }
+        if let Stage::Passed(route) = &self.stage
+            && let Some(failure) = response_status().and_then(|status| route.failure(status))
+        {
+            plugin.count(failure);
+        }
         if let Err(status) = self.page.head(&plugin, self.kind, count, via) {
             abi::log(Level::Error, &format!("sekisho: the head of a page cannot be changed: {status}"));
         }
@@ -216,6 +212,10 @@ impl HttpContext for Stream {
         // With trailers, no body callback is the last one.
         if let Stage::Report { .. } = self.stage { self.report(0, true) } else { self.decide() }
     }
+}
+
+fn response_status() -> Option<u16> {
+    std::str::from_utf8(&abi::response_field(":status").ok()??).ok()?.parse().ok()
 }
 
 /// What is for a rule here is not for the server.
