@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
     status: 405,
     mode: Mode::Enforce,
     action: None,
-    summary: "a method that is not for the route: by default `TRACE`, `CONNECT` and all that no server of the Fediverse knows",
+    summary: "a method that is not for the route: by default `TRACE`, `CONNECT`, WebDAV and all else that neither browsers nor APIs use",
     doc: "
 A request is allowed if its method is in the list of `by_path` with the pattern (see `routes.blocked`) that is closest to its path, a name before `:name` and both before `*`; or, where no pattern fits, in `methods`. `HEAD` goes wherever `GET` goes. Where a path has several readings (see `routes.path`), the method must go with each.
 
