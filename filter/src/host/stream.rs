@@ -59,7 +59,7 @@ enum Stage {
     /// Its body is wanted and on its way; so many bytes of it were here at the last callback.
     Reading {
         /// The head.
-        head: RequestHead,
+        head: Box<RequestHead>,
         /// In bytes.
         received: usize,
         /// What was noted before the body.
@@ -152,7 +152,7 @@ impl HttpContext for Stream {
         if !self.kind.has_body(asked, end_of_stream) {
             return self.conclude(&site.decide_body(&head, b"").after(&earlier));
         }
-        self.stage = Stage::Reading { head, received: 0, earlier };
+        self.stage = Stage::Reading { head: Box::new(head), received: 0, earlier };
         self.kind.await_body()
     }
 
