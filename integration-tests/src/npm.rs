@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use xtask::workspace::target_dir;
 
 /// Where `package` (with its version) is, in the folder `name` below `target` and never in the repository; `required` is what `require` finds of it. `None` with the reason
 /// printed, which is that of a skipped test.
 pub fn install(name: &str, package: &str, required: &str) -> Option<PathBuf> {
+    // Tests of one program run beside one another, and npm does not share a folder.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = target_dir().join(name);
     std::fs::create_dir_all(&dir).unwrap();
     let is_there = |dir: &PathBuf| {
