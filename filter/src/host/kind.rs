@@ -5,6 +5,9 @@ use proxy_wasm::types::Action;
 use super::abi::{self, Status};
 use crate::page::fields::Received;
 
+/// A tag that no answer has.
+pub const NO_TAG: &str = "\"sekisho-none\"";
+
 /// A proxy that runs proxy-wasm modules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
@@ -106,6 +109,15 @@ impl Kind {
         let length = asked.first("content-length");
         let is_told = self == Self::Envoy || length.is_some() || asked.has("transfer-encoding");
         !end_of_stream && is_told && length != Some(b"0")
+    }
+
+    /// Takes a field away from a request, or what it says: what names no range, no tag and no credentials asks for none.
+    pub fn withdraw(self, name: &str) -> Result<(), Status> {
+        match (self.removes_request_fields(), name) {
+            (true, _) => abi::remove_request_field(name),
+            (false, "if-none-match") => abi::set_request_field(name, NO_TAG),
+            (false, _) => abi::set_request_field(name, ""),
+        }
     }
 
     /// Whether a field that is added to a request stands beside others of its name. nginx keeps one of those that it knows itself, such as `Via`, and drops the new one.

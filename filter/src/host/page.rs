@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::abi::{self, Level, Status};
 use super::head::ResponseHead;
-use super::kind::Kind;
+use super::kind::{Kind, NO_TAG};
 use super::pairs;
 use super::plugin::Plugin;
 use crate::decision::Mode;
@@ -171,9 +171,6 @@ fn prepare(
     // The tag of no page; where there is one, a date does not count (RFC 9110 section 13.1.3).
     abi::set_request_field("if-none-match", NO_TAG)
 }
-
-/// A tag that no answer has.
-pub(super) const NO_TAG: &str = "\"sekisho-none\"";
 
 fn log(what: &str, status: Status) {
     abi::log(Level::Error, &format!("sekisho: {what}: {status}"));

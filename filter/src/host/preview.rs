@@ -3,7 +3,7 @@
 use super::abi::{self, Level, Status};
 use super::head::ResponseHead;
 use super::kind::Kind;
-use super::page::{NO_TAG, apply};
+use super::page::apply;
 use crate::decision::Mode;
 use crate::page::fields::Received;
 use crate::policy::Policy;
@@ -33,13 +33,7 @@ impl PreviewStream {
                 abi::set_request_field(name, value)?;
             }
             for name in changes.remove.iter().filter(|name| asked.has(name)) {
-                if kind.removes_request_fields() {
-                    abi::remove_request_field(name)?;
-                } else {
-                    // What names no range and no tag asks for all.
-                    let nothing = if *name == "if-none-match" { NO_TAG } else { "" };
-                    abi::set_request_field(name, nothing)?;
-                }
+                kind.withdraw(name)?;
             }
         }
         let request = preview.request(target, asked.first(kind.host_field()));

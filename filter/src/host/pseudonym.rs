@@ -1,11 +1,11 @@
-//! The name that this proxy gives itself where the policy gives it none.
+//! The name that this proxy gives itself where the policy gives it none, and how it signs what it forwards.
 
 use std::rc::Rc;
 
-use super::abi;
+use super::abi::{self, Status};
 use super::kind::Kind;
 use super::turns::FORMAT;
-use crate::http::pseudonym;
+use crate::http::{RequestHead, pseudonym};
 
 /// The name: it comes from the moment at which the first worker asked, and is the same in all of Envoy's, which configures the plugin on its main thread before any of
 /// them runs. In nginx each worker has its own, as asking for shared data traps where the configuration has no `shm_kv`: a loop goes on until it meets the same worker again.
@@ -28,4 +28,17 @@ fn shared_seed(now: impl Fn() -> u64) -> u64 {
         let _status = abi::share(&key, &seed.to_le_bytes(), 0);
         shared().unwrap_or(seed)
     })
+}
+
+/// Tells the next proxy, and the server, that the request came through here.
+pub fn sign(kind: Kind, head: &RequestHead, name: &str) -> Result<(), Status> {
+    append(kind, "via", head.via.as_deref(), &pseudonym::via_entry(&kind.protocol(), name))?;
+    append(kind, "cdn-loop", head.cdn_loop.as_deref(), name)
+}
+
+fn append(kind: Kind, name: &str, earlier: Option<&[u8]>, entry: &str) -> Result<(), Status> {
+    match earlier.filter(|_| !kind.adds_beside()) {
+        Some(earlier) => abi::set_request_field(name, &format!("{}, {entry}", String::from_utf8_lossy(earlier))),
+        None => abi::add_request_field(name, entry),
+    }
 }

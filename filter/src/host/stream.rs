@@ -11,6 +11,7 @@ use super::page::PageStream;
 use super::pairs;
 use super::plugin::Plugin;
 use super::preview::PreviewStream;
+use super::pseudonym::sign;
 use crate::answer::Answer;
 use crate::decision::{Decision, Mode, Refusal, Shadowed};
 use crate::http::{RequestHead, path, pseudonym};
@@ -130,7 +131,7 @@ impl HttpContext for Stream {
             return self.conclude(&first);
         }
         if site.guard.keeps_authorization(&head)
-            && let Err(status) = hide_authorization(self.kind)
+            && let Err(status) = self.kind.withdraw("authorization")
         {
             return self.fail(status);
         }
@@ -141,7 +142,7 @@ impl HttpContext for Stream {
                 return self.fail(status);
             }
         }
-        if !site.wants_body(method, path) {
+        if !self.is_delivery && !site.signup.takes(method, path) {
             self.note_shadow(&first);
             return Action::Continue;
         }
@@ -216,28 +217,6 @@ impl HttpContext for Stream {
 
 fn response_status() -> Option<u16> {
     std::str::from_utf8(&abi::response_field(":status").ok()??).ok()?.parse().ok()
-}
-
-/// What is for a rule here is not for the server.
-fn hide_authorization(kind: Kind) -> Result<(), Status> {
-    if kind.removes_request_fields() {
-        abi::remove_request_field("authorization")
-    } else {
-        abi::set_request_field("authorization", "")
-    }
-}
-
-/// Tells the next proxy, and the server, that the request came through here.
-fn sign(kind: Kind, head: &RequestHead, name: &str) -> Result<(), Status> {
-    append(kind, "via", head.via.as_deref(), &pseudonym::via_entry(&kind.protocol(), name))?;
-    append(kind, "cdn-loop", head.cdn_loop.as_deref(), name)
-}
-
-fn append(kind: Kind, name: &str, earlier: Option<&[u8]>, entry: &str) -> Result<(), Status> {
-    match earlier.filter(|_| !kind.adds_beside()) {
-        Some(earlier) => abi::set_request_field(name, &format!("{}, {entry}", String::from_utf8_lossy(earlier))),
-        None => abi::add_request_field(name, entry),
-    }
 }
 
 impl Stage {

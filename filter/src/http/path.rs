@@ -134,11 +134,16 @@ pub fn is_media_proxy(target: &[u8]) -> bool {
 
 fn is_named(segment: &[u8], names: &[&[u8]]) -> bool {
     let stem = segment.split(|byte| matches!(byte, b'.' | b';')).next().unwrap_or_default();
-    let blank = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
-    let start = stem.iter().position(|byte| !blank(byte)).unwrap_or_default();
-    let end = stem.iter().rposition(|byte| !blank(byte)).map_or(0, |at| at.saturating_add(1));
-    let stem = stem.get(start..end).unwrap_or_default();
+    let stem = trimmed(stem);
     names.iter().any(|name| name.eq_ignore_ascii_case(stem))
+}
+
+/// A segment without the space and control characters around it.
+pub fn trimmed(segment: &[u8]) -> &[u8] {
+    let is_blank = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
+    let start = segment.iter().position(|byte| !is_blank(byte)).unwrap_or(segment.len());
+    let end = segment.iter().rposition(|byte| !is_blank(byte)).map_or(start, |at| at.saturating_add(1));
+    segment.get(start..end).unwrap_or_default()
 }
 
 /// Undoes percent-encoding once; what is no escape stays.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::path::trimmed;
 use super::route::Route;
 use crate::json::Json;
 use crate::policy::Reader;
@@ -108,13 +109,6 @@ impl Segment {
             }
         }
     }
-}
-
-fn trimmed(segment: &[u8]) -> &[u8] {
-    let is_blank = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
-    let start = segment.iter().position(|byte| !is_blank(byte)).unwrap_or(segment.len());
-    let end = segment.iter().rposition(|byte| !is_blank(byte)).map_or(start, |at| at.saturating_add(1));
-    segment.get(start..end).unwrap_or_default()
 }
 
 /// A list of routes.

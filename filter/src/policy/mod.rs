@@ -78,8 +78,6 @@ pub struct Policy {
     effective: Value,
     /// See [`Self::fingerprint`].
     fingerprint: u32,
-    /// See [`Self::guards_all_requests`]: every request asks.
-    guards_all_requests: bool,
 }
 
 impl Policy {
@@ -164,24 +162,11 @@ impl Policy {
         }
         let report = compiler.report();
         let base = all.site((!hosts.is_empty()).then_some(DEFAULT_LABEL));
-        let guards_all_requests =
-            std::iter::once(&base).chain(hosts.values()).any(|site| !site.guard.rules().is_empty());
         let effective = Value::Object(effective);
         let fingerprint = fingerprint(&effective);
         let (page, preview) = (Rc::new(Page::new(page)), Rc::new(Preview::new(preview)));
         let media_hosts = media.own_hosts();
-        let policy = Self {
-            base,
-            hosts,
-            runtime,
-            media,
-            media_hosts,
-            page,
-            preview,
-            effective,
-            fingerprint,
-            guards_all_requests,
-        };
+        let policy = Self { base, hosts, runtime, media, media_hosts, page, preview, effective, fingerprint };
         Ok((policy, report))
     }
 
@@ -204,11 +189,6 @@ impl Policy {
     /// The rules of all hosts, first those for hosts that have none of their own.
     pub fn sites(&self) -> impl Iterator<Item = &Site> {
         std::iter::once(&self.base).chain(self.hosts.values())
-    }
-
-    /// Whether any request but a delivery is looked at.
-    pub fn guards_all_requests(&self) -> bool {
-        self.guards_all_requests
     }
 
     /// The policy in force, with every default filled in.
@@ -380,7 +360,7 @@ mod tests {
         };
         assert_eq!((keywords("a.example"), keywords("b.example")), (Some(Mode::Enforce), Some(Mode::Shadow)));
         assert_eq!(policy.effective()["hosts"]["b.example"]["inbox"]["keywords"]["words"][0], "spam");
-        assert!(policy.has_hosts() && policy.guards_all_requests());
+        assert!(policy.has_hosts() && !policy.site(None).guard.rules().is_empty());
     }
 
     #[test]

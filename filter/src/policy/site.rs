@@ -9,7 +9,7 @@ use super::layers::Source;
 use super::reader::Reader;
 use crate::decision::{Action, Decision, Mode};
 use crate::guard::Guard;
-use crate::http::{RequestHead, path};
+use crate::http::RequestHead;
 use crate::inbox::Inbox;
 use crate::registry::{ActiveRule, Phase, RULE_SECTIONS, RULES, Rule};
 use crate::rules::via;
@@ -46,11 +46,6 @@ impl Site {
             return first;
         }
         self.decide_body(head, body).after(&first.shadow)
-    }
-
-    /// Whether the body of a request is wanted, however its head is judged.
-    pub fn wants_body(&self, method: &[u8], target: &[u8]) -> bool {
-        path::is_inbox_delivery(method, target) || self.signup.takes(method, target)
     }
 
     /// Judges what the head alone tells of a request whose body is wanted. `None` when the body is needed.

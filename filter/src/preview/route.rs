@@ -3,7 +3,7 @@
 use url::form_urlencoded;
 
 use super::url::link;
-use crate::http::path::percent_decode_once;
+use crate::http::path::{percent_decode_once, trimmed};
 
 /// How often percent-encoding is undone. A router behind a proxy may see it undone twice.
 const DECODING_ROUNDS: usize = 3;
@@ -80,14 +80,6 @@ fn segments(path: &[u8]) -> Vec<&[u8]> {
         }
     }
     segments
-}
-
-/// Without the space and control characters around it.
-fn trimmed(segment: &[u8]) -> &[u8] {
-    let blank = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
-    let start = segment.iter().position(|byte| !blank(byte)).unwrap_or(segment.len());
-    let end = segment.iter().rposition(|byte| !blank(byte)).map_or(start, |at| at.saturating_add(1));
-    segment.get(start..end).unwrap_or_default()
 }
 
 /// The link that a preview is asked for, if there is one only, and it is such.
