@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use integration_tests::client::exchange;
+use integration_tests::harness::start;
 use integration_tests::router::{Router, VERSIONS};
 use sekisho::http::RequestHead;
 use sekisho::policy::Policy;
@@ -208,4 +209,24 @@ fn no_spelling_passes_envoy_and_a_rule_about_its_route() {
             }
         }
     }
+}
+
+#[test]
+fn the_token_of_a_route_goes_no_further() {
+    let (origin, stack) = start(|options| options.policy(r#"{"routes":{"token":{"token":"0123456789abcdef"}}}"#));
+    let ask = |target: &str, fields: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{fields}\r\n");
+        exchange(stack.addr(), request.as_bytes()).unwrap()
+    };
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    for fields in [String::new(), bearer("0123456789abcdeX")] {
+        let refused = ask("/queue/", &fields);
+        assert_eq!(refused.status, 401, "{fields}");
+        assert!(refused.field("www-authenticate").is_some_and(|value| value.starts_with("Basic ")), "{}", refused.head);
+    }
+    drop(origin.take_requests());
+    assert_eq!(ask("/queue/", &bearer("0123456789abcdef")).status, 200);
+    assert_eq!(origin.take_requests().remove(0).field("authorization"), None);
+    assert_eq!(ask("/notes/1", &bearer("0123456789abcdef")).status, 200);
+    assert!(origin.take_requests().remove(0).field("authorization").is_some(), "elsewhere it is the server's");
 }
