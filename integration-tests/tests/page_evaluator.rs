@@ -25,10 +25,9 @@ console.log(JSON.stringify(found));
 /// The policy of the page at `/`, by https.
 fn policy(page: &str) -> String {
     let policy = Policy::parse(format!(r#"{{"page":{{{page}}}}}"#).as_bytes()).unwrap();
-    let request =
-        PageRequest { host: Some("social.example".into()), path: "/".into(), is_https: true, ..PageRequest::default() };
+    let request = PageRequest { host: Some("social.example".into()), is_https: true, ..PageRequest::of(b"/") };
     let changes = policy.page.response(&request, 200, Received(&[(b"content-type", b"text/html; charset=utf-8")]));
-    changes.add.into_iter().find(|(name, _)| *name == "content-security-policy").unwrap().1
+    changes.add.into_iter().find(|(name, _)| *name == "content-security-policy").unwrap().1.into_owned()
 }
 
 fn manifest(folder: &str) -> String {

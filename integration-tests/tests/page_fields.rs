@@ -7,6 +7,7 @@ use integration_tests::client::{connect, exchange};
 use integration_tests::harness::assert_no_restart;
 use integration_tests::site::{Answer, Asked, Site};
 use sekisho::page::PageRequest;
+use sekisho::page::fields::Rewrite;
 use sekisho::policy::Policy;
 use xtask::http::Response;
 use xtask::stack::{Options, Stack};
@@ -125,8 +126,8 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 /// The page as it is rewritten natively, in one piece.
 fn rewritten(policy: &str) -> Vec<u8> {
     let page = Policy::parse(format!(r#"{{"page":{{{policy}}}}}"#).as_bytes()).unwrap().page;
-    let request = PageRequest { host: Some("a.example".into()), path: "/".into(), ..PageRequest::default() };
-    let mut rewriter = page.rewriter(&request, Some(HTML.as_bytes())).unwrap();
+    let request = PageRequest { host: Some("a.example".into()), ..PageRequest::of(b"/") };
+    let mut rewriter = page.rewriter(&request, Rewrite::WithImportMap, Some(HTML.as_bytes())).unwrap();
     let mut bytes = rewriter.write(self::page().as_bytes());
     bytes.extend(rewriter.end());
     bytes
@@ -202,8 +203,9 @@ fn a_page_is_revalidated() {
     for tags in [tag.clone(), format!("\"x\", {tag}"), tag.trim_start_matches("W/").to_owned()] {
         let known = revalidate(&format!("If-None-Match: {tags}\r\n"));
         assert_eq!((known.status, known.field("etag"), known.body.len()), (304, Some(&*tag), 0), "{tags}");
-        // The stored page gets the policy that it has, beside the one of the server, which came again.
-        assert_eq!(all(&known, CSP).last(), all(&first, CSP).last(), "{}", known.head);
+        // The stored page keeps the policies that it has: the server's came again, and alone would take their place.
+        assert_eq!((all(&first, CSP).len(), all(&known, CSP).len()), (1, 0), "{}", known.head);
+        assert_eq!(known.field("x-frame-options"), None, "{}", known.head);
         assert!(last().field("if-none-match").unwrap().ends_with("\"v1\""));
     }
     // Other tags are of a page that we did not make, or made under another policy.
@@ -273,10 +275,13 @@ fn what_is_no_page() {
         assert!(got.field(CSP).is_some_and(|policy| policy.contains(LOCKED)), "{target}: {}", got.head);
         assert_eq!((all(&got, CSP).len(), got.field("x-content-type-options")), (1, Some("nosniff")), "{target}");
     }
-    // A policy of a script would be that of a worker. The second one passes by the route of assets, where the filter is off.
-    for target in ["/sw.js", "/vite/a.js"] {
+    // A policy of a script would be that of a worker. The others pass by the route of assets, where the filter is off: a page there, of a server that answers so for unknown files,
+    // has no inline scripts.
+    const INERT: &str =
+        "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'";
+    for (target, policies) in [("/sw.js", vec![]), ("/vite/a.js", vec![INERT]), ("/embed_vite/page", vec![INERT])] {
         let got = get(&stack, target);
-        assert_eq!((all(&got, CSP).len(), all(&got, "x-content-type-options")), (0, vec!["nosniff"]), "{target}");
+        assert_eq!((all(&got, CSP), all(&got, "x-content-type-options")), (policies, vec!["nosniff"]), "{target}");
     }
     // Our own refusals, and our own pages.
     let report = ask(&stack, "POST", "/_sekisho/reports", "Content-Type: text/plain\r\nContent-Length: 0\r\n");
@@ -397,6 +402,7 @@ fn dispositions() {
         let (_site, stack) = start(&format!(r#""disposition":"{disposition}",{}"#, misskey()));
         let got = get(&stack, "/");
         assert_eq!((all(&got, CSP).len(), all(&got, REPORT_ONLY).len()), (enforced, reported), "{}", got.head);
+        assert!(got.body == page().as_bytes(), "integrity would block");
         let report = got.field(REPORT_ONLY).unwrap();
         assert!(
             report.contains("script-src a.example/vite/") && report.contains("; report-uri /_sekisho/reports"),

@@ -77,7 +77,7 @@ fn pages_in_nginx() {
         assert!(got.field(CSP).is_some_and(|policy| policy.contains("sandbox")), "{target}: {}", got.head);
     }
     let script = get("/vite/m.js", "");
-    assert_eq!((script.field("x-content-type-options"), policies(&script)), (Some("nosniff"), 0));
+    assert_eq!((script.field("x-content-type-options"), policies(&script)), (Some("nosniff"), 1));
     // A field that is removed reaches the server of nginx all the same: so another one takes its place.
     let _stale = get("/digests", "If-None-Match: \"v1\"\r\nIf-Modified-Since: Sun, 22 Nov 2026 14:09:10 GMT\r\n");
     assert_eq!(site.asked().pop().unwrap().field("if-none-match"), Some("\"sekisho-none\""));

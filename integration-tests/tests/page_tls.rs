@@ -4,11 +4,15 @@ use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use integration_tests::browser::Browser;
 use integration_tests::client::exchange;
 use integration_tests::harness::assert_no_restart;
+use integration_tests::metrics::Metrics;
 use integration_tests::site::{Answer, Site};
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
+use sekisho::page::manifest::Integrity;
 use xtask::http::{self, Response};
 use xtask::stack::{Options, Stack};
 use xtask::workspace::{root, target_dir};
@@ -30,17 +34,25 @@ struct Tls {
     site: Site,
     stack: Stack,
     addr: SocketAddr,
+    /// The SHA-256 of the key in the certificate, as a browser is told to trust it.
+    key_hash: String,
 }
 
 /// Envoy with the listener, and a certificate of that kind of key.
 fn start(name: &str, page: &str) -> Tls {
+    start_before("<!DOCTYPE html><p>page", name, page)
+}
+
+/// The same before a server with that page.
+fn start_before(html: &'static str, name: &str, page: &str) -> Tls {
     let dir = target_dir().join("tmp").join(format!("tls-{}-{name}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec![HOST.to_owned()]).unwrap().self_signed(&key).unwrap();
     fs::write(dir.join("fullchain.pem"), certificate.pem()).unwrap();
     fs::write(dir.join("privkey.pem"), key.serialize_pem()).unwrap();
-    let site = Site::start(|_| Answer::of("text/html; charset=utf-8", "<!DOCTYPE html><p>page"));
+    let key_hash = Integrity::sha256(&key.subject_public_key_info()).as_str().replace("sha256-", "");
+    let site = Site::start(move |_| Answer::of("text/html; charset=utf-8", html));
     let (from, to) = listener();
     let to = to
         .replace("{address: 0.0.0.0, port_value: 8443}", "{address: 127.0.0.1, port_value: 0}")
@@ -49,7 +61,7 @@ fn start(name: &str, page: &str) -> Tls {
     let stack = Stack::start(&options.edit(from, to)).unwrap();
     let addr = stack.admin().listener("sekisho_tls").expect("the listener is bound");
     fs::remove_dir_all(dir).unwrap();
-    Tls { site, stack, addr }
+    Tls { site, stack, addr, key_hash }
 }
 
 impl Tls {
@@ -199,4 +211,39 @@ fn browsers_that_ask_for_it_are_sent_to_https() {
         let tls = start(name, page);
         assert_eq!(exchange(tls.stack.addr(), request.as_bytes()).unwrap().status, 200, "{name}");
     }
+}
+
+/// By https Chromium takes the Reporting API and ignores `report-uri`; of Integrity-Policy it reports in this way alone.
+#[test]
+fn a_browser_reports_by_https() {
+    let Some(browser) = Browser::find() else { return };
+    let known = format!(
+        r#""inline":{{"scripts":["sha256-{}="]}},"modules":{{"/vite/known.js":"sha384-{}"}}"#,
+        "A".repeat(43),
+        "A".repeat(64)
+    );
+    let page = format!(r#""preset":"misskey","integrity_policy":"enforce","manifest":{{"version":1,{known}}}"#);
+    let html =
+        "<!DOCTYPE html><title>x</title><script>document.title = 'evil'</script><script src=/vite/unknown.js></script>";
+    let tls = start_before(html, "reports", &page);
+    let extra = [
+        format!("--host-resolver-rules=MAP {HOST} 127.0.0.1"),
+        format!("--ignore-certificate-errors-spki-list={}", tls.key_hash),
+        "--short-reporting-delay".to_owned(),
+    ];
+    let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
+    let mut last = Instant::now();
+    browser.open(&format!("https://{HOST}:{}/", tls.addr.port()), &extra, || {
+        if last.elapsed() < Duration::from_millis(200) {
+            return None;
+        }
+        last = Instant::now();
+        let metrics = Metrics::read(&tls.stack);
+        let count = |directive: &str| {
+            metrics.sum("sekisho_violations", &[&format!("directive={directive}"), "disposition=enforce"]).unwrap_or(0)
+        };
+        (count("script-src-elem") > 0 && count("integrity-script") > 0).then_some(())
+    });
+    assert!(tls.site.asked().iter().all(|asked| asked.target != "/vite/unknown.js"), "it was not even asked for");
+    assert_no_restart(&tls.stack);
 }

@@ -11,6 +11,7 @@ use integration_tests::client::exchange;
 use integration_tests::harness::{LOCAL, assert_no_restart, logged};
 use integration_tests::metrics::Metrics;
 use integration_tests::site::{Answer, Asked, Site};
+use sekisho::page::manifest::Integrity;
 use serde_json::Value;
 use xtask::process::wait_until;
 use xtask::stack::{Options, Stack};
@@ -74,6 +75,7 @@ fn site(tampered: &Arc<Tampered>) -> Site {
             "/vite/assets/lazy.js" if is(&tampered.module) => script("export const lazy = () => 'evil lazy';"),
             "/vite/assets/lazy.js" => script("export const lazy = () => 'lazy';"),
             "/vite/assets/worker.js" => script("postMessage('up');"),
+            "/vite/assets/unpinned.js" => script("ran.push('unpinned');"),
             "/api/result" | "/api/meta" => Answer::of("application/json", "{}"),
             // What somebody uploaded: Misskey serves it like this, without nosniff.
             "/files/evil" => Answer::of("application/octet-stream", "ran.push('evil file');"),
@@ -83,12 +85,22 @@ fn site(tampered: &Arc<Tampered>) -> Site {
                 let number = count.fetch_add(1, Ordering::SeqCst).to_string();
                 let attack =
                     path.strip_prefix("/attack/").and_then(|name| ATTACKS.iter().find(|attack| attack.0 == name));
-                let (head, body) = attack.map_or(("", ""), |attack| (attack.1, attack.2));
+                let unpinned =
+                    if path == "/unpinned" { "<script src='/vite/assets/unpinned.js'></script>" } else { "" };
+                let (head, body) = attack.map_or(("", unpinned), |attack| (attack.1, attack.2));
                 let page = SHELL.replace("VARIES", &number).replace("HEAD", head).replace("BODY", body);
-                Answer::of("text/html; charset=utf-8", page)
+                let answer = Answer::of("text/html; charset=utf-8", page);
+                if path == "/strict" { answer.with("content-security-policy", &own_policy()) } else { answer }
             }
         }
     })
+}
+
+/// A policy of the server's own, which knows its inline scripts and no other.
+fn own_policy() -> String {
+    let scripts = SHELL.split("<script>").skip(1).filter_map(|rest| rest.split_once("</script>"));
+    let hashes = scripts.map(|(text, _)| format!(" '{}'", Integrity::sha256(text.as_bytes())));
+    format!("script-src 'self'{}", hashes.collect::<String>())
 }
 
 /// What an attacker may get into a page: name, in the head, in the body, what blocks it.
@@ -230,12 +242,27 @@ fn reports_come_before_anything_is_blocked() {
 }
 
 #[test]
-fn integrity_policy_lets_what_is_known_run() {
+fn integrity_policy_lets_what_is_known_run_and_nothing_else() {
     let Some(browser) = Browser::find() else { return };
     let site = site(&Arc::default());
-    let stack = start(&site, r#""preset":"misskey","integrity_policy":"enforce","#);
-    let page = open(&browser, &stack, &site, "/");
-    assert!(page.ran.contains(&"part".to_owned()) && page.ran.contains(&"lazy".to_owned()), "{:?}", page.ran);
+    for (strength, runs_unpinned) in [("enforce", false), ("report", true)] {
+        let stack = start(&site, &format!(r#""preset":"misskey","integrity_policy":"{strength}","#));
+        // The loader stands after the script, which so ran before it, or never.
+        let page = open(&browser, &stack, &site, "/unpinned");
+        let ran = |name: &str| page.ran.iter().any(|ran| ran == name);
+        assert!(ran("part") && ran("lazy"), "{strength}: {:?}", page.ran);
+        assert_eq!(ran("unpinned"), runs_unpinned, "{strength}: {:?}", page.ran);
+    }
+}
+
+#[test]
+fn no_import_map_where_the_servers_own_policy_would_block_it() {
+    let Some(browser) = Browser::find() else { return };
+    let site = site(&Arc::default());
+    let stack = start(&site, STRICT);
+    // With the hashes of its own inline scripts, as a server has it that knows them.
+    let own = |page: &str| open(&browser, &stack, &site, page);
+    assert_eq!((own("/strict").events, own("/strict").ran), (vec![], ALL.map(str::to_owned).to_vec()));
 }
 
 #[test]

@@ -22,5 +22,8 @@ pub fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
     let path = path.ok_or_else(|| Failure::Usage("check needs a policy file".to_owned()))?;
     let policy = read_policy(&path, &keys)?;
     eprintln!("sekisho: policy {}", policy.summary());
+    for warning in policy.warnings() {
+        eprintln!("sekisho: warning: {warning}");
+    }
     print(&format!("{:#}\n", policy.effective()))
 }

@@ -101,6 +101,8 @@ unsafe extern "C" {
 pub enum Level {
     /// For the record.
     Info = 2,
+    /// Somebody may want to act.
+    Warn = 3,
     /// Somebody has to act.
     Error = 4,
 }

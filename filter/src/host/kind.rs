@@ -1,5 +1,7 @@
 //! Which proxy this is. Envoy and nginx want opposite things of a paused request.
 
+use std::borrow::Cow;
+
 use proxy_wasm::types::Action;
 
 use super::abi::{self, Status};
@@ -7,6 +9,9 @@ use crate::page::fields::Received;
 
 /// A tag that no answer has.
 pub const NO_TAG: &str = "\"sekisho-none\"";
+
+/// The pseudo-fields of a request in the order in which Envoy shows those of HTTP/1 (tried with 1.40).
+const HTTP_1_ORDER: [&[u8]; 4] = [b":authority", b":path", b":method", b":scheme"];
 
 /// A proxy that runs proxy-wasm modules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,8 +87,14 @@ impl Kind {
     }
 
     /// The protocol that a request came by, such as `HTTP/2`.
-    pub fn protocol(self) -> Vec<u8> {
-        abi::property(b"request\0protocol").ok().flatten().unwrap_or_default()
+    pub fn protocol(self, asked: Received<'_>) -> Cow<'static, [u8]> {
+        // Envoy's codec for HTTP/1 makes the pseudo-fields itself, in one order; those of HTTP/2 stand as the client sent them, which no browser does in this one. To
+        // ask for the property costs as much as all other reading of the request.
+        let is_http_1 = || asked.0.iter().map(|(name, _)| *name).take(HTTP_1_ORDER.len()).eq(HTTP_1_ORDER);
+        match self {
+            Self::Envoy if is_http_1() => Cow::Borrowed(b"HTTP/1.1"),
+            _ => abi::property(b"request\0protocol").ok().flatten().unwrap_or_default().into(),
+        }
     }
 
     /// How many fields of a response have to change that it is cheaper to write all of them anew. nginx would lose what it keeps beside them.

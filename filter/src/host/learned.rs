@@ -176,7 +176,7 @@ impl Learned {
     }
 
     /// Tells the log and the gauges what is known: one worker for all of the process.
-    pub fn tell(&self, name: &str) {
+    pub fn tell(&self, name: &str, page: &Page) {
         let Some(known) = &self.known else { return };
         let fingerprint = known.version & u64::from(u32::MAX);
         metrics::set(Gauge::ManifestFingerprint, fingerprint);
@@ -190,5 +190,8 @@ impl Learned {
             Level::Info,
             &format!("sekisho: pages: manifest loaded: {fingerprint:08x}, {}", known.manifest.summary()),
         );
+        for warning in page.settings.warnings() {
+            abi::log(Level::Warn, &format!("sekisho: {warning}"));
+        }
     }
 }

@@ -34,13 +34,11 @@ impl PageStream {
         let target = asked.first(":path").unwrap_or_default();
         let method = asked.first(":method").unwrap_or_default();
         let mut request = PageRequest {
-            path: PageRequest::path(target),
-            route: PageRequest::route(target),
             is_head: method == b"HEAD",
             // Whatever is asked for, and however, the answer may be a page: that of a form, or of an error.
             host: asked.first(kind.host_field()).and_then(PageRequest::host),
             is_https: kind.is_https(asked),
-            ..PageRequest::default()
+            ..PageRequest::of(target)
         };
         if page.needs_language() {
             request.accept_language = asked.first("accept-language").map(<[u8]>::to_vec);
@@ -50,7 +48,6 @@ impl PageStream {
         if is_read && may_be_page(accept) && page.settings.mode == Mode::Enforce {
             if page.settings.upgrade && !request.is_https {
                 request.wants_https = asked.first("upgrade-insecure-requests") == Some(b"1");
-                request.target = if request.wants_https { String::from_utf8(target.to_vec()).ok() } else { None };
             }
             prepare(page, kind, asked, &mut request, wants_page(accept))?;
         }
@@ -80,9 +77,11 @@ impl PageStream {
         if page.settings.mode != Mode::Enforce {
             changes = Changes { is_page: changes.is_page, rewrite: changes.rewrite, ..Changes::default() };
         }
-        changes.add.extend(via.map(|via| ("via", via)));
+        if let Some(via) = via {
+            changes.add("via", via);
+        }
         if changes.is_page {
-            let result = if changes.rewrite { PageResult::Rewritten } else { PageResult::Headed };
+            let result = if changes.rewrite.is_any() { PageResult::Rewritten } else { PageResult::Headed };
             plugin.count_page(result);
         }
         if head.is_whole && changes.count() >= kind.batch() {
@@ -92,9 +91,8 @@ impl PageStream {
             changes.remove.retain(|name| if head.is_whole { received.has(name) } else { *name != CSP });
             apply(&changes)?;
         }
-        if changes.rewrite
-            && page.settings.mode == Mode::Enforce
-            && let Some(rewriter) = page.rewriter(&request, received.only("content-type"))
+        if page.settings.mode == Mode::Enforce
+            && let Some(rewriter) = page.rewriter(&request, changes.rewrite, received.only("content-type"))
         {
             *self = Self::Rewriting(Box::new(rewriter));
         }

@@ -74,9 +74,9 @@ impl Plugin {
         admits
     }
 
-    /// Reads a body of reports, and gives the status of the answer.
-    pub fn report(&self, content_type: Option<&[u8]>, body: &[u8]) -> u16 {
-        self.reporter.read(content_type, body, &self.metrics)
+    /// Reads a body of reports that came for a host, and gives the status of the answer.
+    pub fn report(&self, content_type: Option<&[u8]>, host: Option<&str>, body: &[u8]) -> u16 {
+        self.reporter.read(content_type, body, |own| self.page.is_own_host(host, own), &self.metrics)
     }
 
     /// Adds one.

@@ -6,6 +6,7 @@ use super::abi::{self, Status};
 use super::kind::Kind;
 use super::turns::FORMAT;
 use crate::http::{RequestHead, pseudonym};
+use crate::page::fields::Received;
 
 /// The name: it comes from the moment at which the first worker asked, and is the same in all of Envoy's, which configures the plugin on its main thread before any of
 /// them runs. In nginx each worker has its own, as asking for shared data traps where the configuration has no `shm_kv`: a loop goes on until it meets the same worker again.
@@ -31,8 +32,8 @@ fn shared_seed(now: impl Fn() -> u64) -> u64 {
 }
 
 /// Tells the next proxy, and the server, that the request came through here.
-pub fn sign(kind: Kind, head: &RequestHead, name: &str) -> Result<(), Status> {
-    append(kind, "via", head.via.as_deref(), &pseudonym::via_entry(&kind.protocol(), name))?;
+pub fn sign(kind: Kind, asked: Received<'_>, head: &RequestHead, name: &str) -> Result<(), Status> {
+    append(kind, "via", head.via.as_deref(), &pseudonym::via_entry(&kind.protocol(asked), name))?;
     append(kind, "cdn-loop", head.cdn_loop.as_deref(), name)
 }
 

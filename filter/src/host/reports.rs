@@ -28,8 +28,14 @@ impl Reporter {
     }
 
     /// Reads a body, counts what it holds, tells what is new. Gives the status of the answer.
-    pub fn read(&self, content_type: Option<&[u8]>, body: &[u8], metrics: &Metrics) -> u16 {
-        match reports::read(content_type, body) {
+    pub fn read(
+        &self,
+        content_type: Option<&[u8]>,
+        body: &[u8],
+        is_own: impl Fn(&str) -> bool,
+        metrics: &Metrics,
+    ) -> u16 {
+        match reports::read(content_type, body, is_own) {
             Ok(reports) => {
                 metrics.count(Counter::Report(ReportResult::Read), 1);
                 reports.violations.iter().for_each(|violation| self.note(violation, metrics));
@@ -46,7 +52,7 @@ impl Reporter {
         let (directive, blocked) = (violation.directive, violation.blocked.kind.label());
         metrics.count(Counter::Violation { directive, blocked, disposition: violation.disposition.as_str() }, 1);
         let Ok(mut table) = self.table.try_borrow_mut() else { return };
-        match table.note(violation) {
+        match table.note(violation, abi::now().unwrap_or_default()) {
             Told::Nothing => {}
             Told::Full => tell(FULL, "full"),
             Told::Line(count) => {

@@ -179,8 +179,9 @@ impl Root {
     }
 
     fn tell_manifest(&self) {
-        if let Some(learned) = self.learned.as_ref().filter(|_| live::is_current(&self.name, self.configuration())) {
-            learned.tell(&self.name);
+        let is_current = live::is_current(&self.name, self.configuration());
+        if let (Some(learned), Some(plugin), true) = (&self.learned, &self.plugin, is_current) {
+            learned.tell(&self.name, &plugin.page);
         }
     }
 
@@ -209,6 +210,9 @@ impl Root {
             _ => format!("; runtime keys in force: {applied}: {}", shown(&self.report.applied)),
         };
         abi::log(Level::Info, &format!("sekisho {version} in {host}: policy loaded: {summary}{keys}"));
+        for warning in plugin.policy.warnings() {
+            abi::log(Level::Warn, &format!("sekisho: {warning}"));
+        }
     }
 
     /// Tells what was refused, once for as long as it is the same.

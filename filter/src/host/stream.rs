@@ -17,6 +17,7 @@ use crate::decision::{Decision, Mode, Refusal, Shadowed};
 use crate::http::{RequestHead, path, pseudonym};
 use crate::incident::Incident;
 use crate::metrics::{AuthRoute, Counter};
+use crate::page::PageRequest;
 use crate::page::fields::Received;
 use crate::page::reports::MAX_REPORT_BYTES;
 use crate::policy::Site;
@@ -70,6 +71,8 @@ enum Stage {
     Report {
         /// Its `Content-Type`.
         content_type: Option<Vec<u8>>,
+        /// The host that it came for.
+        host: Option<String>,
     },
     /// It passes to where the server authenticates.
     Passed(AuthRoute),
@@ -138,7 +141,7 @@ impl HttpContext for Stream {
         // Our media service writes its own name, and may fetch from here.
         if let Some(name) = site.pseudonym(&plugin.pseudonym).filter(|_| !plugin.policy.is_for_media(&head)) {
             self.via = Some(Rc::clone(name));
-            if let Err(status) = sign(self.kind, &head, name) {
+            if let Err(status) = sign(self.kind, asked, &head, name) {
                 return self.fail(status);
             }
         }
@@ -244,12 +247,15 @@ impl Stream {
         if !self.kind.has_body(asked, end_of_stream) {
             return self.answer_plainly(400, &[]);
         }
-        self.stage = Stage::Report { content_type: asked.first("content-type").map(<[u8]>::to_vec) };
+        self.stage = Stage::Report {
+            content_type: asked.first("content-type").map(<[u8]>::to_vec),
+            host: asked.first(self.kind.host_field()).and_then(PageRequest::host),
+        };
         self.kind.await_body()
     }
 
     fn report(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let (Stage::Report { content_type }, Some(plugin)) = (&self.stage, &self.plugin) else {
+        let (Stage::Report { content_type, host }, Some(plugin)) = (&self.stage, &self.plugin) else {
             return self.stage.action();
         };
         if size > MAX_REPORT_BYTES {
@@ -259,7 +265,7 @@ impl Stream {
             return Action::Pause;
         }
         let status = match abi::request_body() {
-            Ok(body) => plugin.report(content_type.as_deref(), &body.unwrap_or_default()),
+            Ok(body) => plugin.report(content_type.as_deref(), host.as_deref(), &body.unwrap_or_default()),
             Err(_) => 400,
         };
         self.answer_plainly(status, &[])

@@ -1,38 +1,24 @@
 //! The policy of a page as text: preset, the operator's sources, what the manifest knows, and the page's own host.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use super::csp::Directive;
 use super::manifest::{Integrity, Manifest};
 use super::preset::{BASE, Preset};
 use super::settings::Settings;
+use super::text::{DirectiveText, PolicyText, Role};
 
-/// The most paths of scripts that are taken from a manifest.
-const MAX_PATHS: usize = 32;
+const UNSAFE_INLINE: &str = "'unsafe-inline'";
 
-/// A policy, but for what depends on the request.
+/// The directives of a policy, as presets and operators write their sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     directives: Vec<(String, Vec<String>)>,
 }
 
-/// What depends on the request.
-#[derive(Clone, Copy, Debug)]
-pub struct Place<'r> {
-    /// The host and port of the page, if they are fit for a policy.
-    pub host: Option<&'r str>,
-    /// Whether other sites may frame it.
-    pub is_embeddable: bool,
-    /// Whether it hands people over to another site, by a form.
-    pub hands_over: bool,
-    /// The hash of the import map that is written into it, quoted.
-    pub import_map: Option<&'r str>,
-}
-
 impl Template {
     /// All of the policy. Without a manifest it has no inline script: nobody knows which are the server's.
-    pub fn full(settings: &Settings, with_sources: bool) -> Self {
+    pub fn full(settings: &Settings) -> Self {
         let own =
             settings.preset.entries().iter().map(|(name, sources)| {
                 ((*name).to_owned(), sources.iter().map(|source| (*source).to_owned()).collect())
@@ -58,10 +44,11 @@ impl Template {
                 template.add("script-src-attr", quoted(&manifest.inline.handlers));
             }
         }
-        if with_sources {
-            for (directive, sources) in &settings.sources {
-                template.add(directive, sources.iter().cloned());
-            }
+        for (directive, sources) in &settings.sources {
+            template.add(directive, sources.iter().cloned());
+        }
+        if let Some(manifest) = settings.manifest.as_ref().filter(|_| settings.strict_styles) {
+            template.split_styles(quoted(&manifest.inline.styles));
         }
         if settings.trusted_types {
             template.directives.push(("require-trusted-types-for".to_owned(), vec!["'script'".to_owned()]));
@@ -69,9 +56,18 @@ impl Template {
         template
     }
 
+    /// Style elements by hash, and attributes as ever: no hash helps against what applications write into those.
+    fn split_styles(&mut self, hashes: impl Iterator<Item = String>) {
+        self.add("style-src-attr", [UNSAFE_INLINE.to_owned()]);
+        self.add("style-src-elem", ["'self'".to_owned()].into_iter().chain(hashes));
+        if let Some((_, elements)) = self.directives.iter_mut().find(|(name, _)| name == "style-src-elem") {
+            elements.retain(|source| source != UNSAFE_INLINE);
+        }
+    }
+
     /// The part that breaks no page, whatever its scripts are.
     pub fn base(settings: &Settings) -> Self {
-        let mut template = Self::full(settings, true);
+        let mut template = Self::full(settings);
         template.directives.retain(|(name, _)| BASE.contains(&name.as_str()));
         template
     }
@@ -114,47 +110,22 @@ impl Template {
             .sum()
     }
 
-    /// The text for a page.
-    pub fn text(&self, place: Place<'_>) -> String {
-        let mut text = String::with_capacity(1024);
-        for (name, sources) in &self.directives {
-            if name == "form-action" && place.hands_over {
-                continue;
-            }
-            if !text.is_empty() {
-                text.push_str("; ");
-            }
-            text.push_str(name);
-            if name == "frame-ancestors" && place.is_embeddable {
-                text.push_str(" *");
-                continue;
-            }
-            let import_map = place.import_map.filter(|_| matches!(name.as_str(), "script-src" | "script-src-elem"));
-            let start = text.len();
-            for source in sources.iter().map(String::as_str).chain(import_map) {
-                write_source(&mut text, source, place.host);
-            }
-            if text.len() == start {
-                text.push_str(" 'none'");
-            }
-        }
-        text
+    /// The same as text, for all pages.
+    pub fn text(&self, settings: &Settings) -> PolicyText {
+        let text = |(name, sources): &(String, Vec<String>)| DirectiveText::new(role(name, settings), name, sources);
+        PolicyText::new(self.directives.iter().map(text).collect())
     }
 }
 
-/// Writes a source; not `'none'`, which stands alone, and not the page's own host where it is not known.
-fn write_source(text: &mut String, source: &str, host: Option<&str>) {
-    if source == "'none'" {
-        return;
-    }
-    match (source.split_once("HOST"), host) {
-        (None, _) => {
-            let _ = write!(text, " {source}");
-        }
-        (Some((before, after)), Some(host)) => {
-            let _ = write!(text, " {before}{host}{after}");
-        }
-        (Some(_), None) => {}
+/// What a directive has to do with the request. Where the preset leaves one out, the operator's word stands all the same: of `frame-ancestors` whatever it is, of `form-action`
+/// unless it only adds to the preset's, as browsers hold redirects after a consent to it.
+fn role(name: &str, settings: &Settings) -> Role {
+    let is_own = settings.sources.get(name).is_some_and(|sources| !sources.is_empty());
+    match name {
+        "script-src" | "script-src-elem" => Role::Scripts,
+        "frame-ancestors" if !is_own => Role::Framing,
+        "form-action" if settings.preset.entries().iter().any(|(known, _)| *known == name) => Role::NotHandingOver,
+        _ => Role::Plain,
     }
 }
 
@@ -182,25 +153,28 @@ fn paths(manifest: &Manifest, preset: &[String], files: Preset) -> Vec<String> {
             paths.push(folder);
         }
     }
-    paths.truncate(MAX_PATHS);
-    // `;` and `,` would end the source (CSP3 section 2.3.1).
-    let fit = paths.into_iter().filter(|path| !path.contains([';', ',']));
-    fit.map(|path| format!("HOST{path}")).collect()
+    // `;` and `,` would end the source; a browser decodes both sides (CSP3 sections 2.3.1 and 6.7.2.11).
+    let encoded = paths.into_iter().map(|path| path.replace(';', "%3B").replace(',', "%2C"));
+    encoded.map(|path| format!("HOST{path}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::page::csp;
+    use crate::page::text::{Framing, Place};
     use crate::policy::Policy;
 
-    fn template(policy: &str) -> Template {
+    fn written(policy: &str, place: Place<'_>) -> String {
         let policy = Policy::parse(policy.as_bytes()).unwrap();
-        Template::full(&policy.page.settings, true)
+        let settings = &policy.page.settings;
+        let mut text = String::new();
+        Template::full(settings).text(settings).write(&mut text, place);
+        text
     }
 
     const PLACE: Place<'_> =
-        Place { host: Some("a.example"), is_embeddable: false, hands_over: false, import_map: None };
+        Place { host: Some("a.example"), framing: Framing::Preset, hands_over: false, import_map: None };
 
     fn manifest() -> String {
         let (sha256, sha384) = (format!("sha256-{}=", "A".repeat(43)), format!("sha384-{}", "B".repeat(64)));
@@ -213,7 +187,7 @@ mod tests {
     #[test]
     fn scripts_come_from_known_folders_and_by_hash() {
         let policy = format!(r#"{{"page":{{"manifest":{}}}}}"#, manifest());
-        let text = template(&policy).text(Place { import_map: Some("'sha256-map'"), ..PLACE });
+        let text = written(&policy, Place { import_map: Some("'sha256-map'"), ..PLACE });
         assert!(
             text.starts_with(
                 "default-src 'none'; script-src a.example/boot.js a.example/static/x/ a.example/vite/ 'sha256-AAAA"
@@ -222,15 +196,15 @@ mod tests {
         );
         assert!(text.contains("=' 'sha256-map'; script-src-attr 'unsafe-hashes' 'sha256-AAAA"), "{text}");
         let policy = policy.replace(r#"{"page":{"#, r#"{"page":{"preset":"misskey","#);
-        assert_eq!(template(&policy).text(PLACE).matches(" a.example/vite/").count(), 2, "script-src and worker-src");
-        assert!(template("{}").text(PLACE).contains("script-src 'none'; script-src-attr 'none'; style-src"));
+        assert_eq!(written(&policy, PLACE).matches(" a.example/vite/").count(), 2, "script-src and worker-src");
+        assert!(written("{}", PLACE).contains("script-src 'none'; script-src-attr 'none'; style-src"));
     }
 
     #[test]
     fn what_an_operator_adds_takes_nothing_away() {
         let policy = r#"{"preview":{"mode":"off"},"page":{"preset":"misskey","sources":{"frame-src":["https://www.youtube.com"],"script-src-elem":["https://a.example/x.js"],
             "child-src":[],"img-src":["https:"]},"captcha":"turnstile","media_hosts":["https://media.example"]}}"#;
-        let text = template(policy).text(PLACE);
+        let text = written(policy, PLACE);
         assert!(text.contains("frame-src 'self' https://challenges.cloudflare.com https://www.youtube.com;"), "{text}");
         assert!(text.contains("script-src-elem a.example/vite/ "), "{text}");
         assert!(text.ends_with("https://challenges.cloudflare.com/turnstile/ https://a.example/x.js"), "{text}");
@@ -246,20 +220,29 @@ mod tests {
             let policy = format!(
                 r#"{{"preview":{preview},"page":{{"preset":"{preset}","captcha":"hcaptcha","sources":{{"frame-src":["https://bandcamp.com"]}}}}}}"#
             );
-            let text = template(&policy).text(PLACE);
+            let text = written(&policy, PLACE);
             text.split("; ").find_map(|directive| directive.strip_prefix("frame-src ")).unwrap().to_owned()
         };
         let listed = r#"{"players":"listed","player_hosts":["*.tube.example"]}"#;
         assert_eq!(
             frames("misskey", listed),
-            "'self' https://*.hcaptcha.com https://*.tube.example https://bandcamp.com"
+            "'self' https://hcaptcha.com https://*.hcaptcha.com https://*.tube.example https://bandcamp.com"
         );
         let known = frames("misskey", "{}");
-        assert!(known.starts_with("'self' https://*.hcaptcha.com https://www.youtube.com "), "{known}");
+        assert!(
+            known.starts_with("'self' https://hcaptcha.com https://*.hcaptcha.com https://www.youtube.com "),
+            "{known}"
+        );
         assert_eq!(known.matches("https://bandcamp.com").count(), 1, "{known}");
-        assert_eq!(frames("misskey", r#"{"mode":"shadow"}"#), "'self' https://*.hcaptcha.com https://bandcamp.com");
-        assert_eq!(frames("generic", "{}"), "'self' https://*.hcaptcha.com https://bandcamp.com");
-        assert_eq!(frames("mastodon", "{}"), "'self' https: https://*.hcaptcha.com https://bandcamp.com");
+        assert_eq!(
+            frames("misskey", r#"{"mode":"shadow"}"#),
+            "'self' https://hcaptcha.com https://*.hcaptcha.com https://bandcamp.com"
+        );
+        assert_eq!(frames("generic", "{}"), "'self' https://hcaptcha.com https://*.hcaptcha.com https://bandcamp.com");
+        assert_eq!(
+            frames("mastodon", "{}"),
+            "'self' https: https://hcaptcha.com https://*.hcaptcha.com https://bandcamp.com"
+        );
     }
 
     #[test]
@@ -268,7 +251,7 @@ mod tests {
             let policy =
                 format!(r#"{{"page":{{"preset":"{preset}","manifest":{},"trusted_types":true}}}}"#, manifest());
             for host in [Some("a.example:8443"), None] {
-                let text = template(&policy).text(Place { host, ..PLACE });
+                let text = written(&policy, Place { host, ..PLACE });
                 let read = csp::parse_policy(text.as_bytes()).unwrap();
                 assert_eq!(read.to_string(), text);
                 assert!(!text.contains("HOST") && !text.contains("'none' "), "{text}");
@@ -278,11 +261,52 @@ mod tests {
 
     #[test]
     fn pages_that_are_framed_or_hand_over() {
-        let template = template(r#"{"page":{"preset":"misskey"}}"#);
-        assert!(template.text(PLACE).ends_with("form-action 'none'; frame-ancestors 'none'"));
-        assert!(
-            template.text(Place { is_embeddable: true, ..PLACE }).ends_with("form-action 'none'; frame-ancestors *")
-        );
-        assert!(!template.text(Place { hands_over: true, ..PLACE }).contains("form-action"));
+        let embeddable = Place { framing: Framing::Anybody, ..PLACE };
+        let handing_over = Place { hands_over: true, ..PLACE };
+        let misskey = r#"{"page":{"preset":"misskey"}}"#;
+        assert!(written(misskey, PLACE).ends_with("form-action 'none'; frame-ancestors 'none'"));
+        assert!(written(misskey, embeddable).ends_with("form-action 'none'; frame-ancestors *"));
+        let by_server = Place { framing: Framing::FrameOptions, ..PLACE };
+        assert!(written(misskey, by_server).ends_with("form-action 'none'"));
+        assert!(!written(misskey, handing_over).contains("form-action"));
+    }
+
+    #[test]
+    fn what_an_operator_says_of_framing_and_forms_stands() {
+        let embeddable = Place { framing: Framing::Anybody, hands_over: true, ..PLACE };
+        for (preset, framed, forms) in [("generic", "'self'", Some("https://a.example")), ("misskey", "'self'", None)] {
+            let policy = format!(
+                r#"{{"page":{{"preset":"{preset}","sources":{{"frame-ancestors":["'self'"],"form-action":["https://a.example"]}}}}}}"#
+            );
+            let text = written(&policy, embeddable);
+            let find = |name: &str| text.split("; ").find_map(|directive| directive.strip_prefix(name));
+            assert_eq!(find("frame-ancestors ").unwrap(), framed, "{text}");
+            assert_eq!(find("form-action "), forms, "{text}");
+        }
+    }
+
+    #[test]
+    fn styles_by_hash() {
+        let hash = format!("sha256-{}=", "A".repeat(43));
+        let policy = |fields: &str| {
+            format!(
+                r#"{{"page":{{"preset":"misskey","captcha":"hcaptcha"{fields},"manifest":{{"version":1,"inline":{{"styles":["{hash}"]}}}}}}}}"#
+            )
+        };
+        let strict = written(&policy(r#","strict_styles":true"#), PLACE);
+        let elements = format!("style-src-elem 'self' https://hcaptcha.com https://*.hcaptcha.com '{hash}'");
+        assert!(strict.contains(&elements) && strict.contains("style-src-attr 'self' 'unsafe-inline' "), "{strict}");
+        assert!(!written(&policy(""), PLACE).contains("style-src-"));
+    }
+
+    #[test]
+    fn all_folders_of_a_manifest_are_named() {
+        let integrity = format!("sha384-{}", "B".repeat(64));
+        let scripts: Vec<String> = (0..40).map(|n| format!(r#""/plugins/p{n}/x.js":"{integrity}""#)).collect();
+        let odd = format!(r#""/a;b/c,d/x.js":"{integrity}""#);
+        let policy = format!(r#"{{"page":{{"manifest":{{"version":1,"scripts":{{{},{odd}}}}}}}}}"#, scripts.join(","));
+        let text = written(&policy, PLACE);
+        assert!((0..40).all(|n| text.contains(&format!(" a.example/plugins/p{n}/"))), "{text}");
+        assert!(text.contains(" a.example/a%3Bb/c%2Cd/"), "{text}");
     }
 }

@@ -1,5 +1,7 @@
 //! The fields of a message as the decisions about pages read them, and what they change.
 
+use std::borrow::Cow;
+
 /// Fields by name, in their order.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'f>(pub &'f [(&'f [u8], &'f [u8])]);
@@ -33,19 +35,43 @@ pub struct Changes {
     /// Fields that go; before any is set or added.
     pub remove: Vec<&'static str>,
     /// Fields that take the place of all of their name.
-    pub set: Vec<(&'static str, String)>,
+    pub set: Vec<(&'static str, Cow<'static, str>)>,
     /// Fields beside others of their name.
-    pub add: Vec<(&'static str, String)>,
+    pub add: Vec<(&'static str, Cow<'static, str>)>,
     /// Whether it is a page, or says that the page is as it was.
     pub is_page: bool,
-    /// Whether the body is rewritten.
-    pub rewrite: bool,
+    /// What is written into the body.
+    pub rewrite: Rewrite,
+}
+
+/// What is written into a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rewrite {
+    /// Nothing: it passes byte by byte.
+    #[default]
+    Nothing,
+    /// `integrity`, where the policy wants it.
+    Integrity,
+    /// An import map as well.
+    WithImportMap,
+}
+
+impl Rewrite {
+    /// Whether the body is read at all.
+    pub fn is_any(self) -> bool {
+        self != Self::Nothing
+    }
 }
 
 impl Changes {
     /// Sets a field.
-    pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
+    pub fn set(&mut self, name: &'static str, value: impl Into<Cow<'static, str>>) {
         self.set.push((name, value.into()));
+    }
+
+    /// Adds a field.
+    pub fn add(&mut self, name: &'static str, value: impl Into<Cow<'static, str>>) {
+        self.add.push((name, value.into()));
     }
 
     /// How many fields change.

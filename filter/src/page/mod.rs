@@ -17,6 +17,7 @@ pub mod script_type;
 mod security_fields;
 pub mod settings;
 mod sources;
+mod text;
 pub(crate) mod treatment;
 
 use std::sync::Arc;
@@ -29,12 +30,11 @@ pub use response::CSP;
 pub use settings::{SUMMARY, Settings};
 pub use treatment::Treatment;
 
+use fields::Rewrite;
 use manifest::Manifest;
 use rewrite::Rewriter;
 use settings::Disposition;
-
-/// The name of the endpoint in `Reporting-Endpoints`.
-const ENDPOINT: &str = "sekisho";
+use text::{Endpoint, PolicyText};
 
 /// What browsers get, compiled.
 #[derive(Debug)]
@@ -42,13 +42,17 @@ pub struct Page {
     /// As the policy has it.
     pub settings: Settings,
     /// What is enforced.
-    enforced: Option<Template>,
+    enforced: Option<PolicyText>,
     /// What breaks no page, whatever its scripts are.
-    base: Template,
+    base: PolicyText,
     /// What is only reported.
-    reported: Option<Template>,
+    reported: Option<PolicyText>,
+    /// Where browsers report to.
+    endpoint: Option<Endpoint>,
     /// The integrity of modules.
     maps: ImportMaps,
+    /// Whether there is anything to write into pages.
+    rewrites: bool,
     /// Tells what is made of a page from what another policy would make of it.
     number: u64,
 }
@@ -56,25 +60,25 @@ pub struct Page {
 impl Page {
     /// Compiles the section.
     pub fn new(settings: Settings) -> Self {
+        let full = || Template::full(&settings).text(&settings);
+        let base = Template::base(&settings).text(&settings);
         let is_known = settings.manifest.is_some();
-        let full = || Template::full(&settings, true);
-        let base = Template::base(&settings);
-        let enforced = match settings.disposition {
-            Disposition::Report => None,
-            Disposition::Enforce | Disposition::Both if is_known => Some(full()),
-            Disposition::Enforce | Disposition::Both => Some(base.clone()),
+        let (enforced, reported) = match settings.disposition {
+            Disposition::Enforce => (Some(if is_known { full() } else { base.clone() }), None),
+            Disposition::Report => (None, Some(full())),
+            Disposition::Both => (Some(base.clone()), Some(full())),
         };
-        let reported = match settings.disposition {
-            Disposition::Enforce => None,
-            Disposition::Report => Some(full()),
-            // What is enforced reports anyway. This tells whether the operator's own sources are still needed.
-            Disposition::Both if is_known => Some(Template::full(&settings, false)),
-            Disposition::Both => Some(full()),
+        // Integrity cannot be had without blocking what has another.
+        let written = settings.manifest.as_ref().filter(|_| settings.disposition == Disposition::Enforce);
+        let names = |manifest: &Manifest| {
+            !manifest.scripts.is_empty() || !manifest.styles.is_empty() || !manifest.modules.is_empty()
         };
-        let number = hash::of_text(format_args!("{settings:?}"));
-        let known = settings.manifest.as_ref().filter(|_| settings.import_map);
-        let maps = known.map(ImportMaps::new).unwrap_or_default();
-        Self { settings, enforced, base, reported, maps, number }
+        let rewrites = written.is_some_and(|manifest| names(manifest)) && (settings.integrity || settings.import_map);
+        let maps = written.filter(|_| settings.import_map).map(ImportMaps::new).unwrap_or_default();
+        let endpoint = settings.report_path.as_deref().map(Endpoint::new);
+        // Presets are part of the version.
+        let number = hash::of_text(format_args!("{} {settings:?}", env!("CARGO_PKG_VERSION")));
+        Self { settings, enforced, base, reported, endpoint, maps, rewrites, number }
     }
 
     /// The same with what was learned of the pages.
@@ -104,23 +108,24 @@ impl Page {
         self.maps.varies()
     }
 
-    /// What writes into a page, which [`Page::response`] said is rewritten.
-    pub fn rewriter(&self, request: &PageRequest, content_type: Option<&[u8]>) -> Option<Rewriter> {
+    /// What writes into a page; `rewrite` is what [`Page::response`] said of it.
+    pub fn rewriter(&self, request: &PageRequest, rewrite: Rewrite, content_type: Option<&[u8]>) -> Option<Rewriter> {
         let known = self.settings.manifest.as_ref().filter(|_| self.settings.integrity);
+        let import_map = match rewrite {
+            Rewrite::Nothing => return None,
+            Rewrite::Integrity => None,
+            Rewrite::WithImportMap => self.import_map(request),
+        };
         let scheme = if request.is_https { "https" } else { "http" };
         let origin = self.host(request).map(|host| format!("{scheme}://{host}"));
-        let page = rewrite::Page { origin: origin.as_deref(), path: &request.path };
+        let page = rewrite::Page { origin: origin.as_deref(), path: request.path() };
         let charset = content_type.and_then(treatment::charset);
-        Rewriter::new(known.unwrap_or(&Arc::default()), self.import_map(request), &page, charset)
+        Rewriter::new(known.unwrap_or(&Arc::default()), import_map, &page, charset)
     }
 
     /// Whether there is anything to write into pages.
     pub fn rewrites(&self) -> bool {
-        let names = |manifest: &Arc<Manifest>| {
-            !manifest.scripts.is_empty() || !manifest.styles.is_empty() || !manifest.modules.is_empty()
-        };
-        let known = self.settings.manifest.as_ref().is_some_and(names);
-        known && (self.settings.integrity || self.settings.import_map)
+        self.rewrites
     }
 }
 
@@ -149,6 +154,36 @@ mod tests {
         assert_eq!(format!("{:?}", learned.enforced), format!("{:?}", pinned.page.enforced));
         assert_ne!(format!("{:?}", learned.enforced), format!("{:?}", unlearned.enforced));
         assert_ne!(learned.number, unlearned.number);
+    }
+
+    #[test]
+    fn warnings_for_who_checks_a_policy() {
+        let known = format!(r#""manifest":{{"version":1,"inline":{{"scripts":["sha256-{}="]}}}}"#, "A".repeat(43));
+        let unsafe_inline = r#""sources":{"Script-Src":["'unsafe-inline'"],"img-src":["https://a.example"]}"#;
+        for (page, expected) in [
+            (String::new(), None),
+            (known.clone(), None),
+            (format!(r#""preset":"misskey",{known}"#), None),
+            (r#""preset":"misskey","disposition":"report""#.to_owned(), None),
+            (r#""preset":"misskey","learn_origin":"http://a""#.to_owned(), None),
+            (
+                r#""preset":"misskey""#.to_owned(),
+                Some(
+                    "page: without a manifest nobody knows the server's inline scripts, so only object-src, base-uri, frame-ancestors are enforced: ",
+                ),
+            ),
+            (
+                unsafe_inline.to_owned(),
+                Some("page.sources[\"script-src\"]: 'unsafe-inline': an injected inline script runs"),
+            ),
+        ] {
+            let warnings = Policy::parse(format!(r#"{{"page":{{{page}}}}}"#).as_bytes()).unwrap().warnings();
+            assert_eq!(warnings.len(), usize::from(expected.is_some()), "{page}: {warnings:?}");
+            assert!(
+                warnings.first().is_none_or(|warning| warning.starts_with(expected.unwrap_or_default())),
+                "{warnings:?}"
+            );
+        }
     }
 
     #[test]

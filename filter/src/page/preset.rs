@@ -136,10 +136,11 @@ impl Preset {
             Self::Misskey => &["/files/", "/proxy/", "/emoji/", "/identicon/"],
             Self::Mastodon => &["/system/", "/media_proxy/"],
         };
-        // Mastodon's `/media/NUMBER` is a page, Pleroma's `/media/HASH` a file.
+        // Mastodon's `/media/NUMBER` and its player are pages, Pleroma's `/media/HASH` and `/media/12/34/HASH` files.
         let is_mastodon = || {
-            let id = path.strip_prefix("/media/").and_then(|rest| rest.split('/').next());
-            id.is_some_and(|id| !id.is_empty() && id.len() < 32 && id.bytes().all(|b| b.is_ascii_digit()))
+            let rest = path.strip_prefix("/media/").unwrap_or_default();
+            let id = rest.strip_suffix("/player").unwrap_or(rest);
+            !id.is_empty() && id.len() < 32 && id.bytes().all(|b| b.is_ascii_digit())
         };
         prefixes.iter().any(|prefix| path.starts_with(prefix)) && !is_mastodon()
     }
@@ -168,6 +169,9 @@ impl Preset {
     }
 }
 
+/// As its documentation has it.
+const HCAPTCHA: &[&str] = &["https://hcaptcha.com", "https://*.hcaptcha.com"];
+
 /// A service that asks people to prove that they are some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Captcha {
@@ -195,12 +199,9 @@ impl Captcha {
     pub fn entries(self) -> &'static [Entry] {
         match self {
             Self::None => &[],
-            Self::Hcaptcha => &[
-                ("script-src", &["https://js.hcaptcha.com", "https://*.hcaptcha.com"]),
-                ("frame-src", &["https://*.hcaptcha.com"]),
-                ("style-src", &["https://*.hcaptcha.com"]),
-                ("connect-src", &["https://*.hcaptcha.com"]),
-            ],
+            Self::Hcaptcha => {
+                &[("script-src", HCAPTCHA), ("frame-src", HCAPTCHA), ("style-src", HCAPTCHA), ("connect-src", HCAPTCHA)]
+            }
             Self::Recaptcha => &[
                 (
                     "script-src",

@@ -1,5 +1,8 @@
 //! What of a request matters to the page that answers it.
 
+use std::sync::Arc;
+
+use super::import_map::ImportMap;
 use super::{Page, authority, etag};
 use crate::decision::Mode;
 use crate::hash;
@@ -12,12 +15,10 @@ pub struct PageRequest {
     pub is_head: bool,
     /// The host and port as the browser sees them.
     pub host: Option<String>,
-    /// The target, without its query.
-    pub path: String,
-    /// The same as a server routes it: percent-encoding undone once, several slashes as one. What is decided by a path is decided by this.
+    /// The target; bytes that are no text are replaced.
+    pub target: String,
+    /// Its path as a server routes it: percent-encoding undone once, several slashes as one. What is decided by a path is decided by this.
     pub route: String,
-    /// The whole target, for a redirect.
-    pub target: Option<String>,
     /// `Accept-Language`.
     pub accept_language: Option<Vec<u8>>,
     /// Whether the browser came by https.
@@ -29,6 +30,23 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
+    /// What the target of a request tells.
+    pub fn of(target: &[u8]) -> Self {
+        let mut route = path::percent_decode_once(without_query(target));
+        route.dedup_by(|next, before| *next == b'/' && *before == b'/');
+        Self { target: text(target.to_vec()), route: text(route), ..Self::default() }
+    }
+
+    /// The target, without its query.
+    pub fn path(&self) -> &str {
+        self.target.split(['?', '#']).next().unwrap_or_default()
+    }
+
+    /// Whether it is so of the path however a router reads it: what loosens must not hang on one reading.
+    pub fn is_surely(&self, is: impl Fn(&str) -> bool) -> bool {
+        is(&self.route) && is(self.path())
+    }
+
     /// Reads the host: as it is written, if it may stand in a policy. An IPv6 address may not (CSP3 section 2.3.1).
     pub fn host(value: &[u8]) -> Option<String> {
         let text = std::str::from_utf8(value).ok()?;
@@ -43,24 +61,14 @@ impl PageRequest {
     pub fn https_url(&self) -> Option<String> {
         let host =
             self.host.as_deref().filter(|host| authority::may_have_https(host) && !authority::is_loopback(host))?;
-        let target = self
-            .target
-            .as_deref()
-            .filter(|target| target.starts_with('/') && target.bytes().all(|b| b.is_ascii_graphic()))?;
-        Some(format!("https://{}{target}", authority::name(host)))
+        let is_plain = self.target.starts_with('/') && self.target.bytes().all(|b| b.is_ascii_graphic());
+        is_plain.then(|| format!("https://{}{}", authority::name(host), self.target))
     }
+}
 
-    /// The path as a server routes it.
-    pub fn route(target: &[u8]) -> String {
-        let mut bytes = path::percent_decode_once(without_query(target));
-        bytes.dedup_by(|next, before| *next == b'/' && *before == b'/');
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    /// The target without its query.
-    pub fn path(target: &[u8]) -> String {
-        String::from_utf8_lossy(without_query(target)).into_owned()
-    }
+/// Bytes as text, without a copy where they are one.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn without_query(target: &[u8]) -> &[u8] {
@@ -78,10 +86,21 @@ pub fn wants_page(accept: Option<&[u8]>) -> bool {
 }
 
 impl Page {
+    /// The import map for a page.
+    pub fn import_map(&self, request: &PageRequest) -> Option<&Arc<ImportMap>> {
+        self.maps.select(request.accept_language.as_deref())
+    }
+
     /// Whether a request brings reports.
     pub fn is_report(&self, method: &[u8], target: &[u8]) -> bool {
         let is_on = self.settings.mode != Mode::Off && method == b"POST";
         is_on && self.settings.report_path.as_ref().is_some_and(|path| without_query(target) == path.as_bytes())
+    }
+
+    /// Whether a document of a host, without its port, may be one of our pages, for who asked for `asked`, with or without one.
+    pub fn is_own_host(&self, asked: Option<&str>, host: &str) -> bool {
+        let named = self.settings.hosts.iter().map(String::as_str);
+        asked.into_iter().chain(named).any(|own| authority::name(own) == host)
     }
 
     /// What the server should be asked instead of a browser's `If-None-Match`; `None`: without it, and without `If-Modified-Since`.
@@ -138,8 +157,16 @@ mod tests {
             ("/a%+1", "/a%+1"),
             ("/%", "/%"),
         ] {
-            assert_eq!(PageRequest::route(target.as_bytes()), expected, "{target}");
+            assert_eq!(PageRequest::of(target.as_bytes()).route, expected, "{target}");
         }
+    }
+
+    #[test]
+    fn whose_documents_are_ours() {
+        let policy = crate::policy::Policy::parse(br#"{"page":{"hosts":["public.example:8443"]}}"#).unwrap();
+        let is_own = |asked, host| policy.page.is_own_host(asked, host);
+        assert!(is_own(Some("a.example:8080"), "a.example") && is_own(None, "public.example"));
+        assert!(!is_own(Some("a.example"), "b.example") && !is_own(None, "a.example"));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub fn of_page(fields: &Fields, received: Received<'_>, request: &PageRequest, p
     if !fields.permissions_policy.is_empty() && !received.has("permissions-policy") {
         changes.set("permissions-policy", fields.permissions_policy.clone());
     }
-    if preset.is_embeddable(&request.route) {
+    if request.is_surely(|path| preset.is_embeddable(path)) {
         return;
     }
     if !received.has("x-frame-options") {
@@ -32,7 +32,7 @@ pub fn of_page(fields: &Fields, received: Received<'_>, request: &PageRequest, p
         changes.set("x-frame-options", "SAMEORIGIN");
     }
     // The site that opened a consent waits for its window.
-    if fields.isolation && !preset.hands_over(&request.route) {
+    if fields.isolation && !request.is_surely(|path| preset.hands_over(path)) {
         // `unsafe-none` is what a server says that says nothing.
         if !received.all("cross-origin-opener-policy").any(|value| value != b"unsafe-none") {
             changes.set("cross-origin-opener-policy", "same-origin-allow-popups");
@@ -147,7 +147,7 @@ mod tests {
             let request = PageRequest { is_https: true, ..PageRequest::default() };
             let mut changes = Changes::default();
             hsts(&page.settings.fields, Received(&received), &request, &mut changes);
-            assert_eq!(changes.set, [("strict-transport-security", expected.to_owned())]);
+            assert_eq!(changes.set, [("strict-transport-security", expected.into())]);
         }
     }
 }

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::PageRequest;
 use super::build::Template;
-use super::import_map::ImportMaps;
+use super::csp::{Directive, Source};
+use super::import_map::{ImportMaps, MAX_IMPORT_MAP_BYTES};
 use super::learn::Learn;
 use super::manifest::{MAX_URLS, Manifest};
-use super::preset::{Captcha, Preset};
+use super::preset::{BASE, Captcha, Preset};
 use super::sources::{self, Sources};
 use crate::decision::Mode;
 use crate::json::Json;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub import_map: bool,
     /// Whether scripts without integrity are refused.
     pub integrity_policy: Strength,
+    /// Whether style elements need a known hash.
+    pub strict_styles: bool,
     /// Whether scripts must not make markup from text.
     pub trusted_types: bool,
     /// Whether pages ask for their http parts by https.
@@ -88,9 +91,9 @@ pub struct Fields {
 pub enum Disposition {
     /// It blocks.
     Enforce,
-    /// It only reports.
+    /// It only reports. Nothing is written into pages, as integrity blocks.
     Report,
-    /// The base blocks, all of it reports.
+    /// The base blocks, all of it reports. Nothing is written into pages.
     Both,
 }
 
@@ -170,7 +173,7 @@ impl Settings {
             disposition: reader.choice(
                 "disposition",
                 Disposition::Enforce,
-                "`enforce`: the policy blocks; `report`: it only reports; `both`: the base blocks (framing, plugins, `<base>`), all of it reports",
+                "`enforce`: the policy blocks; `report`: it only reports; `both`: the base blocks (framing, plugins, `<base>`), all of it reports. In the last two, pages get no integrity, which blocks",
             ),
             merge: reader.choice(
                 "merge",
@@ -190,7 +193,7 @@ impl Settings {
                 16,
                 128,
                 is_prefix,
-                "paths of other applications on the host, such as `/queue` of an older Misskey (a newer one answers it with its own page: leave it out then): only the base of the policy is enforced below",
+                "paths of other applications on the host, such as `/queue` of an older Misskey (a newer one answers it with its own page: leave it out then), or `/media` with pages of yours: only the base of the policy is enforced below, and HTML there is no file of a user",
             ),
             media: reader.strings(
                 "media_hosts",
@@ -219,6 +222,11 @@ impl Settings {
                 Strength::Off,
                 "`Integrity-Policy`: refuse scripts without integrity. Needs the import map; for other languages than the browser asks for, and for scripts of other hosts, it breaks",
             )),
+            strict_styles: reader.boolean(
+                "strict_styles",
+                false,
+                "style elements only by the hashes of the manifest, so that an injected one does nothing: in Misskey it breaks custom CSS and one page of its administration",
+            ),
             trusted_types: reader.boolean("trusted_types", false, "`require-trusted-types-for 'script'`: breaks most applications"),
             upgrade_requests: reader.boolean("upgrade_requests", true, "`upgrade-insecure-requests`: pages ask for their http parts by https"),
             fields: Fields::read(reader),
@@ -251,7 +259,7 @@ impl Settings {
     /// What no field can tell alone: the fields, and what is wrong with them.
     pub(super) fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
-        let length = Template::full(self, true).len();
+        let length = Template::full(self).len();
         if length > MAX_POLICY_BYTES {
             faults.push(("manifest", format!("makes a policy of {length} bytes with all sources and players, of at most {MAX_POLICY_BYTES}: proxies in front refuse such fields")));
         }
@@ -261,11 +269,43 @@ impl Settings {
             let message = "the manifest has several languages, and a page has the import map of one: pin with `--lang`";
             faults.push(("integrity_policy", message.to_owned()));
         }
+        if self.integrity_policy == Strength::Enforce
+            && self.manifest.as_ref().is_some_and(|manifest| ImportMaps::new(manifest).too_long().next().is_some())
+        {
+            let message = "the modules of the manifest are too many for an import map, and would all be blocked";
+            faults.push(("integrity_policy", message.to_owned()));
+        }
         if self.integrity_policy == Strength::Enforce && self.learn.is_some() {
             let message = "what is learned has all languages, and a page has the import map of one: pin one with `--lang` instead";
             faults.push(("integrity_policy", message.to_owned()));
         }
         faults
+    }
+}
+
+impl Settings {
+    /// What works, but perhaps not as it is meant.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let wants_all = self.mode == Mode::Enforce && self.preset != Preset::Generic;
+        if wants_all && self.disposition == Disposition::Enforce && self.manifest.is_none() && self.learn.is_none() {
+            let base = BASE.join(", ");
+            warnings.push(format!(
+                "page: without a manifest nobody knows the server's inline scripts, so only {base} are enforced: set learn_origin, or pin what `sekisho pin` prints"
+            ));
+        }
+        for (directive, sources) in &self.sources {
+            let name = Directive::new(directive);
+            let weak = |source: &String| Some((source.clone(), Source::parse(source).ok()?.weakens(&name)?));
+            let told = |(source, why)| format!("page.sources[{directive:?}]: {source}: {why}");
+            warnings.extend(sources.iter().filter_map(weak).map(told));
+        }
+        let maps = self.manifest.as_ref().filter(|_| self.import_map).map(ImportMaps::new).unwrap_or_default();
+        warnings.extend(maps.too_long().map(|(language, bytes)| {
+            let of = if language.is_empty() { String::new() } else { format!(" of {language}") };
+            format!("page: an import map{of} would have {bytes} bytes, of at most {MAX_IMPORT_MAP_BYTES}: such pages have none, and their modules no integrity")
+        }));
+        warnings
     }
 }
 

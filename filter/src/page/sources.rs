@@ -25,7 +25,8 @@ pub fn read(json: &Json<'_>) -> Result<Sources, Vec<(String, String)>> {
     let (mut found, mut errors) = (BTreeMap::new(), Vec::new());
     for (directive, list) in object.iter() {
         let path = format!("[{:?}]", directive.chars().take(64).collect::<String>());
-        if !Directive::new(directive).takes_sources() {
+        let name = Directive::new(directive);
+        if !name.takes_sources() {
             let known: Vec<&str> =
                 Directive::ALL.iter().filter(|known| known.takes_sources()).map(Directive::as_str).collect();
             errors.push((path, format!("no directive with sources; known are {}", known.join(", "))));
@@ -47,7 +48,9 @@ pub fn read(json: &Json<'_>) -> Result<Sources, Vec<(String, String)>> {
                 Err(message) => errors.push((format!("{path}[{index}]"), message)),
             }
         }
-        found.insert(directive.to_owned(), sources);
+        if found.insert(name.as_str().to_owned(), sources).is_some() {
+            errors.push((path, "stands here twice, in other letters".to_owned()));
+        }
     }
     if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
@@ -64,6 +67,15 @@ pub fn is_https(text: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directive_is_one_in_whatever_letters() {
+        let read = |text: &str| read(&crate::json::parse(text.as_bytes()).unwrap());
+        let found = read(r#"{"Img-SRC":["https://a.example"]}"#).unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["img-src"]);
+        let errors = read(r#"{"Img-Src":[],"img-src":[]}"#).unwrap_err();
+        assert_eq!(errors, [("[\"img-src\"]".to_owned(), "stands here twice, in other letters".to_owned())]);
+    }
 
     #[test]
     fn https_origins() {

@@ -1,7 +1,6 @@
 //! What a response is to a browser that opens it, by its media type and path.
 
 use super::fields::Received;
-use super::preset::Preset;
 
 /// How a response is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +31,9 @@ impl Treatment {
         self == Self::Page
     }
 
-    /// Of a response with these fields. What has no type, or several, is locked: some browser might take it for a page.
-    pub fn of(preset: Preset, path: &str, content_type: Option<&[u8]>) -> Self {
+    /// Of a response of a type; `is_file`: where the files of users are. What has no type, or several, is locked: some browser might take it for a page.
+    pub fn of(is_file: bool, content_type: Option<&[u8]>) -> Self {
         let essence = content_type.and_then(essence);
-        let is_file = preset.is_file(path);
         match essence.as_deref() {
             // Browsers show it by a reader of their own, which a locked document has not.
             Some("application/pdf") => Self::Part,
@@ -84,6 +82,7 @@ pub fn is_plain(status: u16, fields: Received<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::preset::Preset;
     use super::*;
 
     #[test]
@@ -108,7 +107,7 @@ mod tests {
             ("/x", Some(""), Treatment::Locked),
             ("/x", None, Treatment::Locked),
         ] {
-            let treatment = Treatment::of(Preset::Misskey, path, content_type.map(str::as_bytes));
+            let treatment = Treatment::of(Preset::Misskey.is_file(path), content_type.map(str::as_bytes));
             assert_eq!(treatment, expected, "{path} {content_type:?}");
         }
     }

@@ -210,6 +210,11 @@ impl Policy {
         };
         format!("{:08x}, {}{hosts}", self.fingerprint, self.base.summary())
     }
+
+    /// What works, but perhaps not as it is meant: each in one line, for people.
+    pub fn warnings(&self) -> Vec<String> {
+        self.page.settings.warnings()
+    }
 }
 
 fn fingerprint(effective: &Value) -> u32 {

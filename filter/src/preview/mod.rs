@@ -97,7 +97,7 @@ impl Preview {
         if !has_body || is_page || self.settings.mode == Mode::Off {
             return None;
         }
-        let mut changes = Changes { remove: OF_ITS_BYTES.to_vec(), rewrite: true, ..Changes::default() };
+        let mut changes = Changes { remove: OF_ITS_BYTES.to_vec(), ..Changes::default() };
         changes.set("content-type", "application/json; charset=utf-8");
         changes.set("x-content-type-options", "nosniff");
         Some(changes)

@@ -50,16 +50,8 @@ fn heads_of_answers() {
         (500, Some("image/png")),
     ] {
         let changes = head(status, content_type).unwrap();
-        assert!(
-            changes.rewrite
-                && changes.remove.contains(&"content-length")
-                && changes.remove.contains(&"content-encoding")
-        );
-        assert_eq!(
-            changes.set.first(),
-            Some(&("content-type", "application/json; charset=utf-8".to_owned())),
-            "{status}"
-        );
+        assert!(changes.remove.contains(&"content-length") && changes.remove.contains(&"content-encoding"));
+        assert_eq!(changes.set.first(), Some(&("content-type", "application/json; charset=utf-8".into())), "{status}");
     }
     for (status, content_type) in [
         (204, None),
@@ -73,5 +65,5 @@ fn heads_of_answers() {
     }
     assert_eq!(policy(r#"{"mode":"off"}"#).preview.head(200, Received(&[])), None);
     let ask = Preview::ask();
-    assert!(ask.remove.contains(&"range") && ask.set == [("accept-encoding", "identity".to_owned())]);
+    assert!(ask.remove.contains(&"range") && ask.set == [("accept-encoding", "identity".into())]);
 }

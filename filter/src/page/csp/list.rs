@@ -72,7 +72,8 @@ impl<'p> List<'p> {
         self.sources.contains(&&Source::Keyword(keyword))
     }
 
-    fn has_hash(&self, hash: &HashSource) -> bool {
+    /// Whether it has a hash, in either alphabet.
+    pub fn has_hash(&self, hash: &HashSource) -> bool {
         self.sources.iter().any(|source| matches!(source, Source::Hash(known) if known.is_same(hash)))
     }
 
@@ -100,7 +101,7 @@ impl<'p> List<'p> {
     }
 
     /// Whether `'unsafe-inline'` is in force beyond doubt.
-    fn surely_allows_inline(&self) -> bool {
+    pub fn surely_allows_inline(&self) -> bool {
         self.has(Keyword::UnsafeInline) && self.voids().next().is_none()
     }
 

@@ -4,6 +4,7 @@
 //! [`Source::parse`] reads what an operator wrote, and refuses what a browser would silently ignore. [`is_at_least_as_strict`] compares two policies.
 
 mod directive;
+mod inline;
 mod list;
 mod operator;
 mod parse;
@@ -15,6 +16,7 @@ mod subsume;
 use std::fmt;
 
 pub use directive::Directive;
+pub use inline::lets_run_inline;
 pub use parse::{MAX_DIRECTIVES, MAX_HEADER_BYTES, MAX_POLICIES, MAX_SOURCES, TooLarge, parse_header, parse_policy};
 pub use source::{HashSource, HostSource, Keyword, Port, Source};
 pub use strict::is_at_least_as_strict;
@@ -46,25 +48,6 @@ impl Csp {
         if self.get(&directive).is_none() {
             self.directives.push((directive, sources));
         }
-    }
-
-    /// Adds a source to a directive, which is made where it is absent. `'none'` gives way to it, for beside another it means nothing.
-    pub fn allow(&mut self, directive: Directive, source: Source) {
-        let Some((_, sources)) = self.directives.iter_mut().find(|(name, _)| *name == directive) else {
-            return self.directives.push((directive, vec![source]));
-        };
-        sources.retain(|known| *known != Source::Keyword(Keyword::None));
-        if !sources.contains(&source) {
-            sources.push(source);
-        }
-    }
-
-    /// Adds a source to what a directive says now: where it is absent it begins with what it falls back to. Where nothing governs it, everything is allowed already.
-    pub fn widen(&mut self, directive: Directive, source: Source) {
-        let Some((_, governing)) = self.effective(&directive) else { return };
-        let governing = governing.to_vec();
-        self.push(directive.clone(), governing);
-        self.allow(directive, source);
     }
 
     /// Whether it says nothing at all.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::read;
 use crate::page::manifest::Integrity;
 
 /// One expression of a source list, or one word of a directive that takes none.
@@ -95,14 +94,6 @@ keywords! {
 impl Source {
     /// The source of a keyword.
     pub const SELF: Self = Self::Keyword(Keyword::SelfOrigin);
-    /// The source of a keyword.
-    pub const NONE: Self = Self::Keyword(Keyword::None);
-
-    /// The hash source of an integrity.
-    pub fn hash(integrity: &Integrity) -> Self {
-        let text = integrity.as_str();
-        read::hash(text).map_or_else(|| Self::Text(text.to_owned()), Self::Hash)
-    }
 }
 
 impl HashSource {

@@ -165,30 +165,6 @@ fn names_and_fallbacks() {
     assert_eq!(governs(Directive::BaseUri), None);
 }
 
-#[test]
-fn sources_are_added() {
-    let mut csp = policy("img-src 'none'");
-    csp.allow(Directive::ImgSrc, Source::SELF);
-    csp.allow(Directive::ImgSrc, Source::SELF);
-    csp.allow(Directive::FontSrc, Source::NONE);
-    csp.push(Directive::FontSrc, vec![Source::SELF]);
-    assert_eq!(csp.to_string(), "img-src 'self'; font-src 'none'");
-}
-
-#[test]
-fn policies_are_widened() {
-    let mut csp = policy("default-src 'none'; script-src 'self'");
-    for (directive, text) in
-        [(Directive::ScriptSrcElem, "a.example"), (Directive::ImgSrc, "data:"), (Directive::BaseUri, "'self'")]
-    {
-        csp.widen(directive, Source::parse(text).unwrap());
-    }
-    assert_eq!(
-        csp.to_string(),
-        "default-src 'none'; script-src 'self'; script-src-elem 'self' a.example; img-src data:"
-    );
-}
-
 /// The headers of web-platform-tests, shared beside a checkout.
 #[test]
 fn real_headers_are_stable() {

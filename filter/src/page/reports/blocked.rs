@@ -129,6 +129,11 @@ fn origin(url: &Url) -> (bool, Option<&str>, Option<u16>) {
     (matches!(url.scheme(), "https" | "wss"), url.host_str(), url.port_or_known_default())
 }
 
+/// The host of a document's address.
+pub(super) fn host(document: &str) -> Option<String> {
+    parse(document)?.host_str().map(str::to_owned)
+}
+
 /// What may be told of a document's address: the first segment of its path, for what follows may be somebody's. `/@*` for what begins with `@`, which is somebody's name;
 /// `/*` for what is long or has other characters than letters, digits, `-`, `_` and `.`; empty for what is no page of the web.
 pub fn page(document: &str) -> String {

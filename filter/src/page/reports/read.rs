@@ -60,11 +60,12 @@ pub struct Reports {
     pub ignored: usize,
 }
 
-/// Reads a body. Its form is told by itself: browsers do not agree on which type goes with which.
+/// Reads a body. Its form is told by itself: browsers do not agree on which type goes with which. `is_own` tells whether a host is one that our pages have: what somebody says of
+/// others is none of our business.
 ///
 /// # Errors
 /// When it cannot be read as reports at all.
-pub fn read(content_type: Option<&[u8]>, body: &[u8]) -> Result<Reports, ReportError> {
+pub fn read(content_type: Option<&[u8]>, body: &[u8], is_own: impl Fn(&str) -> bool) -> Result<Reports, ReportError> {
     if !content_type.is_some_and(|value| media_type::is_one_of(value, &MEDIA_TYPES)) {
         return Err(ReportError::MediaType);
     }
@@ -75,27 +76,37 @@ pub fn read(content_type: Option<&[u8]>, body: &[u8]) -> Result<Reports, ReportE
     // Safari has sent a report of the Reporting API without its array.
     let (Json::Array(_) | Json::Object(_)) = &json else { return Err(ReportError::Shape) };
     let items = json.as_list();
-    let violations: Vec<Violation> =
-        items.iter().take(MAX_REPORTS).filter_map(Json::as_object).filter_map(violation).collect();
+    let reports = items.iter().take(MAX_REPORTS).filter_map(Json::as_object);
+    let violations: Vec<Violation> = reports.filter_map(|report| violation(report, &is_own)).collect();
     let ignored = items.len().saturating_sub(violations.len());
     Ok(Reports { violations, ignored })
 }
 
 /// A report, in whichever of the two forms.
-fn violation(report: &Object<'_>) -> Option<Violation> {
-    if let Some(body) = report.get("csp-report") {
-        return csp(body.as_object()?);
+fn violation(report: &Object<'_>, is_own: &impl Fn(&str) -> bool) -> Option<Violation> {
+    let (kind, body) = match report.get("csp-report") {
+        Some(body) => ("csp-violation", body),
+        None => (report.get("type").and_then(Json::as_str)?, report.get("body")?),
+    };
+    let body = body.as_object()?;
+    let document = text(body, &["documentURL", "documentURI", "document-uri"]).unwrap_or_default();
+    let host = blocked::host(document);
+    if host.as_deref().is_some_and(|host| !is_own(host)) {
+        return None;
     }
-    let body = report.get("body").and_then(Json::as_object)?;
-    match report.get("type").and_then(Json::as_str)? {
-        "csp-violation" => csp(body),
-        "integrity-violation" => Some(integrity(body)),
-        _ => None,
+    let mut violation = match kind {
+        "csp-violation" => csp(body, document)?,
+        "integrity-violation" => integrity(body, document),
+        _ => return None,
+    };
+    if host.is_none() {
+        // Of `about:srcdoc` and the like anything can be said.
+        violation.blocked.at.clear();
     }
+    Some(violation)
 }
 
-fn csp(body: &Object<'_>) -> Option<Violation> {
-    let document = text(body, &["documentURL", "documentURI", "document-uri"]).unwrap_or_default();
+fn csp(body: &Object<'_>, document: &str) -> Option<Violation> {
     let names = ["effectiveDirective", "effective-directive", "violatedDirective", "violated-directive"];
     // In CSP2 the violated directive came with its value.
     let directive = text(body, &names)?.split_ascii_whitespace().next()?;
@@ -114,8 +125,7 @@ fn csp(body: &Object<'_>) -> Option<Violation> {
     Some(Violation { kind: Kind::Csp, disposition, directive, blocked, page: blocked::page(document) })
 }
 
-fn integrity(body: &Object<'_>) -> Violation {
-    let document = text(body, &["documentURL"]).unwrap_or_default();
+fn integrity(body: &Object<'_>, document: &str) -> Violation {
     let [script, style, other] = DESTINATIONS;
     let directive = match text(body, &["destination"]) {
         Some("script") => script,

@@ -10,14 +10,19 @@ pub const MAX_ENTRIES: usize = 512;
 /// How many of them name a host or a path. Whoever sends invented hosts cannot crowd out what has none.
 const MAX_NAMED: usize = 384;
 
+/// How long names are kept, in nanoseconds: an hour. Whoever sends invented ones cannot crowd out the others for longer.
+const NAMES_AGE: u64 = 3_600_000_000_000;
+
 type Key = (&'static str, Disposition, BlockedKind, String);
 
-/// Distinct violations and their counts, in bounded memory: nothing is ever forgotten, so that nothing is told twice, and what does not fit is only counted.
+/// Distinct violations and their counts, in bounded memory; what does not fit is told once, and not kept apart.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     counts: BTreeMap<Key, u64>,
     named: usize,
-    overflow: u64,
+    /// Since when names are kept, in nanoseconds.
+    since: u64,
+    is_full: bool,
 }
 
 /// What the log has to say of a violation.
@@ -32,8 +37,12 @@ pub enum Told {
 }
 
 impl Table {
-    /// Counts a violation.
-    pub fn note(&mut self, violation: &Violation) -> Told {
+    /// Counts a violation of now, in nanoseconds of a clock that may jump.
+    pub fn note(&mut self, violation: &Violation, now: u64) -> Told {
+        if now.abs_diff(self.since) >= NAMES_AGE {
+            self.counts.retain(|(_, _, _, at), _| at.is_empty());
+            (self.named, self.since, self.is_full) = (0, now, false);
+        }
         let blocked = &violation.blocked;
         if blocked.kind == BlockedKind::Extension {
             return Told::Nothing;
@@ -45,17 +54,12 @@ impl Table {
         }
         let is_named = !blocked.at.is_empty();
         if self.counts.len() >= MAX_ENTRIES || (is_named && self.named >= MAX_NAMED) {
-            self.overflow = self.overflow.saturating_add(1);
-            return if self.overflow == 1 { Told::Full } else { Told::Nothing };
+            let was_full = std::mem::replace(&mut self.is_full, true);
+            return if was_full { Told::Nothing } else { Told::Full };
         }
         self.named = self.named.saturating_add(usize::from(is_named));
         self.counts.insert(key, 1);
         Told::Line(1)
-    }
-
-    /// How many violations were beyond what is kept apart.
-    pub fn overflow(&self) -> u64 {
-        self.overflow
     }
 }
 

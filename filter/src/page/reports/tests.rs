@@ -25,6 +25,10 @@ const OLD: &str = r#"{"csp-report":{"document-uri":"https://a.example:8443/","vi
 const WEBKIT: &str = r#"{"type":"csp-violation","url":"https://a.example/","age":0,"body":{"documentURL":"https://a.example/","effectiveDirective":"connect-src","blockedURL":
     "wss://a.example/streaming","disposition":"enforce"}}"#;
 
+fn read(content_type: Option<&[u8]>, body: &[u8]) -> Result<Reports, ReportError> {
+    super::read(content_type, body, |_| true)
+}
+
 fn lines(content_type: Option<&[u8]>, body: &str) -> Vec<String> {
     let reports = read(content_type, body.as_bytes()).unwrap();
     let line = |violation: &Violation| Line::new(violation, 1).to_string();
@@ -76,6 +80,20 @@ fn what_is_no_report() {
     ] {
         assert_eq!(read(API, body.as_bytes()).unwrap(), Reports { violations: Vec::new(), ignored: 1 }, "{body}");
     }
+}
+
+#[test]
+fn only_pages_of_our_own_are_reported() {
+    let places = |document: &str| {
+        let body = format!(
+            r#"{{"csp-report":{{"document-uri":"{document}","effective-directive":"img-src","blocked-uri":"https://x.example/"}}}}"#
+        );
+        let reports = super::read(CSP, body.as_bytes(), |host| host == "a.example").unwrap();
+        reports.violations.into_iter().map(|violation| violation.blocked.at).collect::<Vec<_>>()
+    };
+    assert_eq!(places("https://a.example:8443/x"), ["https://x.example"]);
+    assert_eq!(places("https://b.example/x"), <Vec<String>>::new());
+    assert_eq!(places("about"), [""], "counted, without a name");
 }
 
 #[test]
@@ -137,7 +155,7 @@ fn what_extensions_inject_is_noise() {
     let body = r#"{"csp-report":{"document-uri":"https://a.example/","effective-directive":"style-src-elem","blocked-uri":"inline","source-file":"moz-extension"}}"#;
     let reports = read(CSP, body.as_bytes()).unwrap();
     assert_eq!(reports.violations[0].blocked.kind, BlockedKind::Extension);
-    assert_eq!(Table::default().note(&reports.violations[0]), Told::Nothing);
+    assert_eq!(Table::default().note(&reports.violations[0], 0), Told::Nothing);
 }
 
 fn violation(at: &str) -> Violation {
@@ -149,24 +167,29 @@ fn violation(at: &str) -> Violation {
 #[test]
 fn each_violation_is_told_by_powers_of_ten() {
     let mut table = Table::default();
-    let told: Vec<Told> = (0..1000).map(|_| table.note(&violation(""))).filter(|told| *told != Told::Nothing).collect();
+    let told: Vec<Told> =
+        (0..1000).map(|_| table.note(&violation(""), 0)).filter(|told| *told != Told::Nothing).collect();
     assert_eq!(told, [1, 10, 100, 1000].map(Told::Line));
     let enforced = Violation { disposition: Disposition::Enforce, ..violation("") };
-    assert_eq!(table.note(&enforced), Told::Line(1));
+    assert_eq!(table.note(&enforced, 0), Told::Line(1));
     let elsewhere = Violation { page: "/x".to_owned(), ..violation("") };
-    assert_eq!(table.note(&elsewhere), Told::Nothing);
+    assert_eq!(table.note(&elsewhere, 0), Told::Nothing);
 }
 
 #[test]
 fn a_full_table_is_told_once() {
     let mut table = Table::default();
-    let told: Vec<Told> = (0..600).map(|n| table.note(&violation(&format!("https://{n}.example")))).collect();
+    let told: Vec<Told> = (0..600).map(|n| table.note(&violation(&format!("https://{n}.example")), 0)).collect();
     let lines = told.iter().filter(|told| **told == Told::Line(1)).count();
     assert_eq!((lines, told[lines], told.iter().filter(|told| **told == Told::Full).count()), (384, Told::Full, 1));
-    assert_eq!(table.overflow(), 600 - 384);
     // What is known is still counted, and what names no host has its place.
-    assert_eq!(table.note(&violation("https://0.example")), Told::Nothing);
-    assert_eq!(table.note(&violation("")), Told::Line(1));
+    assert_eq!(table.note(&violation("https://0.example"), 0), Told::Nothing);
+    assert_eq!(table.note(&violation(""), 0), Told::Line(1));
+    // An hour later there is room again, for names.
+    const HOUR: u64 = 3_600_000_000_000;
+    assert_eq!(table.note(&violation("https://601.example"), HOUR - 1), Told::Nothing);
+    assert_eq!(table.note(&violation("https://601.example"), HOUR), Told::Line(1));
+    assert_eq!(table.note(&violation(""), HOUR), Told::Nothing);
 }
 
 #[test]

@@ -15,13 +15,17 @@ use crate::page::import_map::ImportMap;
 use crate::page::manifest::{Integrity, Manifest};
 
 /// The elements whose start tags are looked at: what loads, what changes how URLs or bytes are read, and what changes how tags are.
-pub(super) const ELEMENTS: &str = "script, link, base, meta, template, select, frameset, \
+pub(super) const ELEMENTS: &str = "script, link, base, meta, template, col, select, frameset, \
     svg, math, desc, foreignobject, mi, mo, mn, ms, mtext, annotation-xml, mglyph, malignmark, \
     textarea, title, style, iframe, xmp, noembed, noframes, noscript, plaintext";
 
 /// Elements of SVG and MathML that hold HTML.
 const INTEGRATION_POINTS: [&str; 9] =
     ["desc", "foreignobject", "title", "mi", "mo", "mn", "ms", "mtext", "annotation-xml"];
+
+/// Elements of HTML whose content is text, and so ends elsewhere than that of an element of a drawing.
+const TEXTS: [&str; 9] =
+    ["textarea", "title", "style", "iframe", "xmp", "noembed", "noframes", "noscript", "plaintext"];
 
 const HTML: &str = "http://www.w3.org/1999/xhtml";
 
@@ -73,7 +77,15 @@ impl Document {
         if matches!(name.as_str(), "svg" | "math") {
             return self.enter_foreign(element);
         }
-        if self.foreigners.number() > 0 && INTEGRATION_POINTS.contains(&name.as_str()) {
+        if self.foreigners.number() == 0 {
+            self.integration_points.forget_closed();
+        } else if self.integration_points.was_closed() && TEXTS.contains(&name.as_str()) {
+            // Browsers ignore `</desc>` where another element is open in it, and are in HTML still.
+            return Err(Stopped::Ambiguous);
+        } else if INTEGRATION_POINTS.contains(&name.as_str()) {
+            if has_odd_encoding(element) {
+                return Err(Stopped::Ambiguous);
+            }
             self.integration_points.count(element);
         }
         let is_html = element.namespace_uri() == HTML;
@@ -101,6 +113,9 @@ impl Document {
             "meta" if !self.is_encoding_declared && is_not_ascii(element) => return Err(Stopped::Encoding),
             "meta" => {}
             "template" => self.templates.count(element),
+            // From here on browsers ignore nearly everything in the template.
+            "col" if self.templates.number() > 0 => return Err(Stopped::Ambiguous),
+            "col" => {}
             "select" => self.selects.count(element),
             // In a frameset browsers ignore nearly everything, but not a frameset that comes too late. In a MathML text, the other two
             // are not HTML, which lol_html does not know.
@@ -176,6 +191,13 @@ impl Document {
         let mut pairs = keys.flat_map(|key| resource.known(&self.manifest).map(|known| known.get(key)));
         pairs.find_map(|integrity| integrity)
     }
+}
+
+/// Whether lol_html may read `encoding`, which makes `annotation-xml` hold HTML, in another way than browsers: it takes any of several, and no character reference.
+fn has_odd_encoding(element: &Element<'_, '_>) -> bool {
+    let mut all = element.attributes().iter().filter(|attribute| attribute.name() == "encoding");
+    let first = all.next();
+    all.next().is_some() || first.is_some_and(|attribute| attribute.value().contains('&'))
 }
 
 /// Whether a meta element declares an encoding in which ASCII bytes are not ASCII. Browsers take UTF-16 for UTF-8 there.

@@ -10,6 +10,7 @@ use lol_html::html_content::{Element, EndTag};
 pub(super) struct Open {
     number: Cell<usize>,
     is_lost: Cell<bool>,
+    was_closed: Cell<bool>,
 }
 
 impl Open {
@@ -17,6 +18,7 @@ impl Open {
     pub(super) fn count(self: &Rc<Self>, element: &mut Element<'_, '_>) {
         let (name, open) = (element.tag_name(), Rc::clone(self));
         let handler = move |end: &mut EndTag<'_>| {
+            open.was_closed.set(true);
             if end.name() == name {
                 open.number.set(open.number.get().saturating_sub(1));
             } else {
@@ -33,6 +35,16 @@ impl Open {
     /// How many are open.
     pub(super) fn number(&self) -> usize {
         self.number.get()
+    }
+
+    /// Whether one was closed since [`Self::forget_closed`].
+    pub(super) fn was_closed(&self) -> bool {
+        self.was_closed.get()
+    }
+
+    /// From now on none was closed.
+    pub(super) fn forget_closed(&self) {
+        self.was_closed.set(false);
     }
 
     /// Whether it is not certain any more what is open: one was closed by the end tag of another element. It stays counted.
