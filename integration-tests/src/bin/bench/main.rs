@@ -35,7 +35,7 @@ const FULL: Plan = Plan { rounds: 20, requests: 5_000, warm_up: 500, connections
 const QUICK: Plan = Plan { rounds: 2, requests: 300, warm_up: 50, connections: 4 };
 
 /// The same of pages, which are larger.
-const FULL_PAGES: Plan = Plan { rounds: 20, requests: 400, warm_up: 40, connections: 4 };
+const FULL_PAGES: Plan = Plan { rounds: 24, requests: 200, warm_up: 30, connections: 4 };
 const QUICK_PAGES: Plan = Plan { rounds: 2, requests: 20, warm_up: 5, connections: 2 };
 
 /// Batches of the native decision.

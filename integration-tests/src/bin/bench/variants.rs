@@ -47,6 +47,8 @@ pub fn start(origin: &Origin) -> Result<Vec<Variant>> {
     variants.into_iter().map(|(name, options)| Ok(Variant { name, stack: Stack::start(&options)? })).collect()
 }
 
+/// A module that decides nothing, and makes the calls of a filter that reads and writes the fields of a page: more than that no such filter can reach.
+pub const SAME_CALLS: &str = "same calls";
 /// The filter as it comes: pages get fields, and pass as they are.
 pub const FIELDS: &str = "fields only";
 /// The filter with a manifest.
@@ -60,6 +62,7 @@ pub fn of_pages(upstream: SocketAddr, manifest: &str) -> Result<Vec<Variant>> {
     let variants = [
         (PLAIN, plain(&options, "pages-plain")?),
         (NO_OP, options.clone().module(wasm_module("noop"))),
+        (SAME_CALLS, options.clone().module(wasm_module("noop")).policy(r#"{"noop":"calls"}"#)),
         (FIELDS, options.clone()),
         (REWRITING, options.clone().policy(known)),
         (AGAIN, plain(&options, "pages-again")?),
