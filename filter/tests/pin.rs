@@ -9,9 +9,7 @@
 )]
 #![allow(missing_docs, reason = "a test")]
 
-#[allow(dead_code, reason = "shared with the tests of the media service")]
-#[path = "media_net/origin.rs"]
-mod origin;
+mod pin_site;
 
 use std::path::Path;
 use std::process::Command;
@@ -20,46 +18,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
-use origin::{Answer, Authority, Origin, ok, redirect, text};
+use pin_site::origin::{Answer, Authority, Origin, ok, redirect, text};
+use pin_site::{css, hash, html, js, missing, options, pin, problems};
 use sekisho::json;
 use sekisho::page::manifest::{Integrity, Manifest};
 use sekisho::pin::learn::{Learner, Settings, Step, Why};
-use sekisho::pin::{self, Options, Progress, Report, Stage, js, loader};
+use sekisho::pin::{self, Options, Progress, Stage, js, loader};
 use url::Url;
-
-fn html(body: &str) -> Answer {
-    ok("Content-Type: text/html; charset=utf-8\r\n", body.as_bytes())
-}
-
-fn js(body: &str) -> Answer {
-    ok("Content-Type: text/javascript\r\n", body.as_bytes())
-}
-
-fn css(body: &str) -> Answer {
-    ok("Content-Type: text/css\r\n", body.as_bytes())
-}
-
-fn missing() -> Answer {
-    text("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n")
-}
-
-fn options(origin: &Origin) -> Options {
-    let url = Url::parse(&format!("http://{}", origin.address)).unwrap();
-    Options { gap: Duration::ZERO, ..Options::new(url) }
-}
-
-async fn pin(origin: &Origin) -> (Manifest, Report) {
-    pin::run(&options(origin), &mut ()).await.unwrap()
-}
-
-fn hash(text: &str) -> String {
-    Integrity::sha256(text.as_bytes()).to_string()
-}
-
-/// The problems of which the line has this in it.
-fn problems(report: &Report, part: &str) -> Vec<String> {
-    report.problems.iter().map(ToString::to_string).filter(|line| line.contains(part)).collect()
-}
 
 #[derive(Default)]
 struct Steps(Vec<(Stage, usize, usize)>);

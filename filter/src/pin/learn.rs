@@ -1,24 +1,28 @@
 //! A manifest that keeps up with its server, for a service that gives it to the filter.
 //!
-//! It is learned at the start, and again when the shell changes: all that is trusted on `/`, which a new build changes. What could not be learned whole is
-//! tried again, less and less often; the look at the shell costs two requests and is taken each period. What is known stays until something better is.
+//! It is learned at the start, and again when the shell changes: all that is trusted on `/`, which a new build changes. A file or another page may change
+//! behind a shell that does not, so each look reads some of them again too, the next ones each time (`known.rs`). What could not be learned whole, and what
+//! never stays as it is, is tried again less and less often (`pace.rs`). What is known stays until something better is.
 
+mod known;
+mod pace;
 mod step;
 
 use std::fmt::{self, Write as _};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-use super::patience::Patience;
+use super::glance::{self, Glance};
+use super::origin::Origin;
 use super::report::Trusted;
-use super::{Options, Report, pages, run};
-use crate::page::learn::{MAX_BYTES, tag};
-use crate::page::manifest::{Integrity, Manifest};
+use super::{Options, Reading, read};
+use known::Learned;
+use pace::Pace;
 pub use step::{LearnError, Step, Why};
 
 /// What to learn.
@@ -26,27 +30,16 @@ pub use step::{LearnError, Step, Why};
 pub struct Settings {
     /// The server, and how to read it.
     pub options: Options,
-    /// How often the shell is looked at.
+    /// How often it is looked at.
     pub period: Duration,
-}
-
-struct Learned {
-    json: Bytes,
-    etag: HeaderValue,
-    shell: Integrity,
-    left_out: usize,
-    /// What is trusted inline.
-    inline: Vec<Integrity>,
-    /// How many files it names.
-    urls: usize,
-    /// When, since 1970.
-    time: Duration,
 }
 
 /// Learns and answers.
 pub struct Learner {
     settings: Settings,
     learned: RwLock<Option<Arc<Learned>>>,
+    /// How many looks were taken: which files and pages are next.
+    looks: AtomicUsize,
     failures: AtomicU64,
 }
 
@@ -59,19 +52,15 @@ impl fmt::Debug for Learner {
 impl Learner {
     /// Knows nothing yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, learned: RwLock::new(None), failures: AtomicU64::new(0) }
+        Self { settings, learned: RwLock::new(None), looks: AtomicUsize::new(0), failures: AtomicU64::new(0) }
     }
 
     /// Learns for ever. `tell` hears of each step that changed something, and of the first failure of a row.
     pub async fn keep(&self, tell: impl Fn(&str)) {
-        let (mut patience, mut is_failing) = (Patience::default(), false);
+        let (mut pace, mut is_failing) = (Pace::default(), false);
         loop {
-            let step = self.step_when(|| patience.is_over()).await;
-            match &step {
-                Step::Unchanged | Step::Failed(_) => {}
-                Step::Learned { why: Why::First | Why::ShellChanged, .. } => patience.first(),
-                Step::Learned { .. } | Step::Worse(_) => patience.again(),
-            }
+            let step = self.step_at(&mut pace).await;
+            pace.done(&step);
             let fails = matches!(step, Step::Failed(_));
             match &step {
                 Step::Unchanged if is_failing => tell("pages: the server can be read again, they are as they were"),
@@ -84,38 +73,48 @@ impl Learner {
         }
     }
 
-    /// Looks at the shell, and learns if it is new or was not learned whole.
+    /// Looks at the server, and learns if it is another or was not learned whole.
     pub async fn step(&self) -> Step {
-        self.step_when(|| true).await
+        self.step_at(&mut Pace::default()).await
     }
 
-    /// The same; `is_time` says whether to try again what was not learned whole.
-    async fn step_when(&self, is_time: impl FnOnce() -> bool) -> Step {
-        let step = self.look(is_time).await.unwrap_or_else(Step::Failed);
-        if matches!(step, Step::Failed(_) | Step::Worse(_)) {
+    /// The same, as often as the pace lets it.
+    async fn step_at(&self, pace: &mut Pace) -> Step {
+        let step = self.look(pace).await.unwrap_or_else(Step::Failed);
+        if matches!(step, Step::Failed(_) | Step::Worse { .. }) {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
         step
     }
 
-    async fn look(&self, is_time: impl FnOnce() -> bool) -> Result<Step, LearnError> {
+    async fn look(&self, pace: &mut Pace) -> Result<Step, LearnError> {
         let options = &self.settings.options;
-        let shell = pages::shell(options).await.map_err(LearnError::Pin)?;
+        let origin = Arc::new(Origin::new(options).map_err(LearnError::Pin)?);
         let known = self.learned();
-        let same = known.as_ref().filter(|known| known.shell == shell);
-        if same.is_some_and(|same| same.left_out == 0 || !is_time()) {
-            return Ok(Step::Unchanged);
-        }
-        let (manifest, report) = run(options, &mut ()).await.map_err(LearnError::Pin)?;
-        if same.is_some_and(|same| same.left_out < report.left_out()) {
-            return Ok(Step::Worse(report));
-        }
-        let why = match (&known, same) {
-            (None, _) => Why::First,
-            (_, None) => Why::ShellChanged,
-            (_, Some(_)) => Why::Incomplete,
+        let number = self.looks.fetch_add(1, Ordering::Relaxed);
+        let pages = known.as_ref().map(|known| known.pages(number)).unwrap_or_default();
+        let Glance { shell, changed } = glance::pages(&origin, options.gap, &pages).await.map_err(LearnError::Pin)?;
+        let why = match &known {
+            None => Why::First,
+            Some(known) if known.shell != shell => Why::ShellChanged,
+            Some(known) => {
+                let changed = match changed {
+                    Some(page) => Some(page),
+                    None => glance::files(&origin, &known.files(number)).await,
+                };
+                match pace.look(changed) {
+                    Some(what) => Why::Changed(what),
+                    None if known.left_out > 0 && pace.is_time() => Why::Incomplete,
+                    None => return Ok(Step::Unchanged),
+                }
+            }
         };
-        self.learn(&manifest, shell, &report)?;
+        let reading = read(&origin, options, &mut ()).await.map_err(LearnError::Pin)?;
+        if known.as_ref().is_some_and(|known| known.is_better(&why, &reading)) {
+            return Ok(Step::Worse { why, report: reading.report });
+        }
+        self.learn(Learned::new(&reading, shell)?);
+        let Reading { manifest, report, .. } = reading;
         let is_new = |trusted: &&Trusted| known.as_ref().is_none_or(|known| !known.inline.contains(&trusted.hash));
         let new = report.trusted.iter().filter(is_new).cloned().collect();
         Ok(Step::Learned { why, summary: manifest.summary(), new, report })
@@ -125,18 +124,8 @@ impl Learner {
         self.learned.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn learn(&self, manifest: &Manifest, shell: Integrity, report: &Report) -> Result<(), LearnError> {
-        let json = Bytes::from(manifest.to_json().to_string());
-        if json.len() > MAX_BYTES {
-            return Err(LearnError::TooLarge(json.len()));
-        }
-        let etag = HeaderValue::try_from(tag(&json)).unwrap_or_else(|_| HeaderValue::from_static("\"\""));
-        let inline = report.trusted.iter().map(|trusted| trusted.hash.clone()).collect();
-        let urls = manifest.scripts.len() + manifest.styles.len() + manifest.modules.len();
-        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let learned = Learned { json, etag, shell, left_out: report.left_out(), inline, urls, time };
+    fn learn(&self, learned: Learned) {
         *self.learned.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(learned));
-        Ok(())
     }
 
     /// The metrics, in the text format of Prometheus.
@@ -188,7 +177,11 @@ fn has_tag(list: &[u8], tag: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::page::manifest::{Integrity, Manifest};
+    use crate::pin::Report;
 
     #[test]
     fn answers() {
@@ -200,7 +193,8 @@ mod tests {
         assert_eq!((answer.status().as_u16(), answer.headers().contains_key(RETRY_AFTER)), (503, true));
         assert!(learner.metrics().contains("\nsekisho_page_manifest_learned_seconds 0\n"));
         let report = Report { pages: 1, trusted: Vec::new(), problems: Vec::new() };
-        learner.learn(&Manifest::default(), Integrity::sha256(b""), &report).unwrap();
+        let reading = Reading { manifest: Manifest::default(), report, files: BTreeMap::new(), pages: BTreeMap::new() };
+        learner.learn(Learned::new(&reading, Integrity::sha256(b"")).unwrap());
         assert!(!learner.metrics().contains("\nsekisho_page_manifest_learned_seconds 0\n"));
         let answer = learner.answer(&fields);
         assert_eq!(answer.status(), 200);

@@ -16,6 +16,7 @@ mod asset;
 mod crawl;
 mod css;
 mod entities;
+mod glance;
 pub mod html;
 pub mod js;
 pub mod learn;
@@ -28,7 +29,7 @@ mod trouble;
 pub mod trust;
 mod verify;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,8 +41,8 @@ use crate::page::manifest::{Integrity, MAX_INLINE, Manifest};
 use html::{Item, Kind};
 use origin::Origin;
 pub use origin::PinError;
-use pages::Looks;
 pub use pages::PAGES;
+use pages::{Looks, Mark};
 pub use report::{Problem, Report};
 use report::{Problems, Trouble};
 
@@ -114,24 +115,38 @@ impl Progress for () {
 /// [`PinError`] if there is nothing to tell: no page could be read. All else is in the [`Report`].
 pub async fn run(options: &Options, progress: &mut dyn Progress) -> Result<(Manifest, Report), PinError> {
     let origin = Arc::new(Origin::new(options)?);
+    read(&origin, options, progress).await.map(|Reading { manifest, report, .. }| (manifest, report))
+}
+
+/// A manifest, and what it was made of.
+struct Reading {
+    manifest: Manifest,
+    report: Report,
+    files: BTreeMap<verify::Key, Integrity>,
+    pages: BTreeMap<String, Mark>,
+}
+
+async fn read(origin: &Arc<Origin>, options: &Options, progress: &mut dyn Progress) -> Result<Reading, PinError> {
     let mut problems = Problems::default();
     let mut looks = Looks::new(options, &mut problems);
-    looks.look(&origin, progress).await;
+    looks.look(origin, progress).await;
     tokio::time::sleep(options.gap).await;
-    looks.look(&origin, progress).await;
+    looks.look(origin, progress).await;
+    // By two looks, as they will be compared with.
+    let pages = looks.marks();
     let early = trust::judge(&looks.observations());
     if looks.is_empty() {
         looks.tell(&mut problems);
         return Err(PinError::NoPage(problems.into_vec()));
     }
 
-    let mut crawl = crawl::Crawl::new(Arc::clone(&origin), options);
+    let mut crawl = crawl::Crawl::new(Arc::clone(origin), options);
     crawl.seed(&early, &looks);
     let mut found = crawl.run(progress, &mut problems).await;
-    verify::again(&origin, &mut found.files, progress, &mut problems).await;
+    verify::again(origin, &mut found.files, progress, &mut problems).await;
 
     // The files took a while: a third look, and the last word.
-    looks.look(&origin, progress).await;
+    looks.look(origin, progress).await;
     looks.tell(&mut problems);
     let verdict = trust::judge(&looks.observations());
     for (item, page, doubt) in &verdict.doubted {
@@ -139,8 +154,9 @@ pub async fn run(options: &Options, progress: &mut dyn Progress) -> Result<(Mani
         found.files.retain(|(kind, url), _| !(kind.is(item.kind) && url.as_str() == item.text));
     }
     let trusted: Vec<_> = verdict.trusted.into_iter().filter(|(item, _)| is_inline(item)).collect();
-    let manifest = manifest(&origin, &trusted, &found, looks.has_import_map(), &mut problems);
-    Ok((manifest, Report::new(looks.len(), trusted, found.handlers, problems)))
+    let manifest = manifest(origin, &trusted, &found, looks.has_import_map(), &mut problems);
+    let report = Report::new(looks.len(), trusted, found.handlers, problems);
+    Ok(Reading { manifest, report, files: found.files, pages })
 }
 
 fn is_inline(item: &Item) -> bool {

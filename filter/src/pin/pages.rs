@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::html::{self, Page};
-use super::origin::{Origin, PinError, is_redirect};
+use super::origin::{Origin, is_redirect};
 use super::report::{Problems, Trouble};
 use super::trust::{self, Observation};
 use super::{CONCURRENCY, MAX_PAGES, MAX_REDIRECTS, Options, Progress, Stage};
@@ -51,6 +51,28 @@ struct Watched {
     trouble: Option<Trouble>,
 }
 
+impl Watched {
+    fn new(path: &str, named: bool) -> Self {
+        Self { path: path.to_owned(), named, seen: Vec::new(), trouble: None }
+    }
+
+    fn observations(&self) -> impl Iterator<Item = Observation> {
+        self.seen.iter().map(|seen| Observation {
+            page: self.path.clone(),
+            probe: seen.probe.clone(),
+            items: seen.page.items.clone(),
+        })
+    }
+}
+
+/// What a page is known by: enough to see that it has become another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) status: u16,
+    /// The hash of all that is constant on it, as it was looked at alone.
+    pub(super) constant: Integrity,
+}
+
 /// All pages, over time.
 pub(super) struct Looks {
     pages: Vec<Watched>,
@@ -71,9 +93,14 @@ impl Looks {
                 problems.left_out(path.to_owned(), Trouble::Limit("pages"));
                 continue;
             }
-            pages.push(Watched { path: path.to_owned(), named, seen: Vec::new(), trouble: None });
+            pages.push(Watched::new(path, named));
         }
         Self { pages, count: 0 }
+    }
+
+    /// These pages alone.
+    pub(super) fn of<'p>(paths: impl IntoIterator<Item = &'p str>) -> Self {
+        Self { pages: paths.into_iter().map(|path| Watched::new(path, true)).collect(), count: 0 }
     }
 
     /// Looks at each page once more. What fails once is not asked again.
@@ -142,13 +169,18 @@ impl Looks {
 
     /// What was seen, for judgement.
     pub(super) fn observations(&self) -> Vec<Observation> {
-        let all = self.good().flat_map(|page| page.seen.iter().map(move |seen| (page, seen)));
-        all.map(|(page, seen)| Observation {
-            page: page.path.clone(),
-            probe: seen.probe.clone(),
-            items: seen.page.items.clone(),
-        })
-        .collect()
+        self.good().flat_map(Watched::observations).collect()
+    }
+
+    /// What each page is known by.
+    pub(super) fn marks(&self) -> BTreeMap<String, Mark> {
+        let mark = |page: &Watched| {
+            let trusted = trust::judge(&page.observations().collect::<Vec<_>>()).trusted;
+            let text: String = trusted.keys().map(|item| format!("{:?}\n{}\0", item.kind, item.text)).collect();
+            let status = page.seen.first()?.status;
+            Some((page.path.clone(), Mark { status, constant: Integrity::sha256(text.as_bytes()) }))
+        };
+        self.good().filter_map(mark).collect()
     }
 
     /// Reports what is wrong with pages.
@@ -167,31 +199,6 @@ impl Looks {
             }
         }
     }
-}
-
-/// What is trusted on `/`, as one hash: it changes with the build of the server. Cheap: two requests.
-pub(super) async fn shell(options: &Options) -> Result<Integrity, PinError> {
-    let origin = Arc::new(Origin::new(options)?);
-    let root = Watched { path: "/".to_owned(), named: true, seen: Vec::new(), trouble: None };
-    let mut looks = Looks { pages: vec![root], count: 0 };
-    looks.look(&origin, &mut ()).await;
-    // What has the time in it would else be another build at each look.
-    tokio::time::sleep(options.gap).await;
-    looks.look(&origin, &mut ()).await;
-    let mut problems = Problems::default();
-    let mut statuses = looks.good().flat_map(|page| page.seen.iter().map(|seen| seen.status));
-    if let Some(status) = statuses.find(|status| *status != 200) {
-        // The page of a server in trouble, or of a limiter in front of it, is no new build.
-        problems.left_out("/".to_owned(), Trouble::Status(status));
-        return Err(PinError::NoPage(problems.into_vec()));
-    }
-    if looks.is_empty() {
-        looks.tell(&mut problems);
-        return Err(PinError::NoPage(problems.into_vec()));
-    }
-    let trusted = trust::judge(&looks.observations()).trusted;
-    let text: String = trusted.keys().map(|item| format!("{:?}\n{}\0", item.kind, item.text)).collect();
-    Ok(Integrity::sha256(text.as_bytes()))
 }
 
 /// A word that nobody could have thought of, of letters and digits, short enough for a name.

@@ -79,7 +79,21 @@ pub enum Trouble {
     },
 }
 
+/// Whether a server answers so that is in trouble, or does not want to be asked now: the answer is not what it would else say.
+pub(super) fn is_status_of_trouble(status: u16) -> bool {
+    matches!(status, 401 | 403 | 407 | 408 | 425 | 429) || status >= 500
+}
+
 impl Trouble {
+    /// Whether it may be gone at the next try, without anything new on the server.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Unsteady(..) | Self::Changed => true,
+            Self::Status(status) => is_status_of_trouble(*status),
+            _ => false,
+        }
+    }
+
     pub(super) fn doubt(item: &Item, doubt: Doubt) -> Self {
         let hash = Integrity::sha256(item.text.as_bytes());
         Self::Doubtful { what: name(item.kind), hash, excerpt: excerpt(&item.text), doubt }

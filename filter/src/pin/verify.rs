@@ -1,4 +1,4 @@
-//! The second look at each file.
+//! The second look at each file, and later ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use url::Url;
 
-use super::asset::{self, FileKind};
+use super::asset::{self, File, FileKind};
 use super::origin::Origin;
 use super::report::{Problems, Trouble};
 use super::{CONCURRENCY, Progress, Stage};
@@ -15,20 +15,39 @@ use crate::page::manifest::Integrity;
 /// Up to so many files all are looked at again; of more, as many, evenly spread.
 const MAX_LOOKED_AT: usize = 2_000;
 
+/// A file: what it is loaded as, and its URL.
+pub(super) type Key = (FileKind, Url);
+
 /// Fetches files again, and leaves out what is not the same.
 pub(super) async fn again(
     origin: &Arc<Origin>,
-    files: &mut BTreeMap<(FileKind, Url), Integrity>,
+    files: &mut BTreeMap<Key, Integrity>,
     progress: &mut dyn Progress,
     problems: &mut Problems,
 ) {
     let step = files.len().div_ceil(MAX_LOOKED_AT).max(1);
-    let chosen: Vec<(FileKind, Url)> = files.keys().step_by(step).cloned().collect();
+    let chosen: Vec<Key> = files.keys().step_by(step).cloned().collect();
     if step > 1 {
         problems.note("files".to_owned(), Trouble::Sampled { looked_at: chosen.len(), of: files.len() });
     }
     let (known, mut done) = (chosen.len(), 0);
-    let mut waiting = chosen.into_iter();
+    fetch(origin, chosen, |key, loaded| {
+        done += 1;
+        progress.step(Stage::Again, done, known);
+        let trouble = match loaded {
+            Ok(file) if files.get(&key) == Some(&file.integrity) => return,
+            Ok(_) => Trouble::Changed,
+            Err(trouble) => trouble,
+        };
+        problems.left_out(key.1.to_string(), trouble);
+        files.remove(&key);
+    })
+    .await;
+}
+
+/// Fetches files, some at once; `each` hears what became of every one.
+pub(super) async fn fetch(origin: &Arc<Origin>, keys: Vec<Key>, mut each: impl FnMut(Key, Result<File, Trouble>)) {
+    let mut waiting = keys.into_iter();
     let mut tasks = JoinSet::new();
     loop {
         while tasks.len() < CONCURRENCY {
@@ -36,19 +55,12 @@ pub(super) async fn again(
             let origin = Arc::clone(origin);
             tasks.spawn(async move {
                 let loaded = asset::load(&origin, key.0, &key.1).await;
-                (key, loaded.map(|file| file.integrity))
+                (key, loaded)
             });
         }
         let Some(joined) = tasks.join_next().await else { break };
-        done += 1;
-        progress.step(Stage::Again, done, known);
-        let Ok((key, loaded)) = joined else { continue };
-        let trouble = match loaded {
-            Ok(integrity) if files.get(&key) == Some(&integrity) => continue,
-            Ok(_) => Trouble::Changed,
-            Err(trouble) => trouble,
-        };
-        problems.left_out(key.1.to_string(), trouble);
-        files.remove(&key);
+        if let Ok((key, loaded)) = joined {
+            each(key, loaded);
+        }
     }
 }

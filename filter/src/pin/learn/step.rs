@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::page::learn::MAX_BYTES;
 use crate::pin::report::Trusted;
+use crate::pin::trouble::printable;
 use crate::pin::{PinError, Report};
 
 /// How much of what was left out the log is told.
@@ -26,13 +27,18 @@ pub enum Step {
         report: Report,
     },
     /// A try that knows less than the one before, of the same shell. It is not used.
-    Worse(Report),
+    Worse {
+        /// Why it was tried.
+        why: Why,
+        /// The whole report.
+        report: Report,
+    },
     /// The server does not answer, or with what no manifest can say. What is known stays.
     Failed(LearnError),
 }
 
 /// Why a manifest was learned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// There was none.
     First,
@@ -40,6 +46,8 @@ pub enum Why {
     ShellChanged,
     /// The one before was not complete.
     Incomplete,
+    /// This file or page is another than it was learned, and the shell is not.
+    Changed(String),
 }
 
 /// Why there is no other manifest.
@@ -60,22 +68,38 @@ impl fmt::Display for LearnError {
     }
 }
 
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::First => f.write_str("learned"),
+            Self::ShellChanged => f.write_str("learned again, the server has another build"),
+            Self::Incomplete => f.write_str("learned again, the last time was not complete"),
+            Self::Changed(what) => write!(f, "learned again, {} has changed", printable(what)),
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unchanged => f.write_str("pages: as they were"),
             Self::Learned { why, summary, new, report } => {
-                let why = match why {
-                    Why::First => "learned",
-                    Why::ShellChanged => "learned again, the server has another build",
-                    Why::Incomplete => "learned again, the last time was not complete",
-                };
                 write!(f, "pages: {why}: {summary}; {} left out", report.left_out())?;
                 new.iter().try_for_each(|trusted| write!(f, "\n  {trusted}"))?;
                 left_out(f, report)
             }
-            Self::Worse(report) => {
-                write!(f, "pages: the last manifest stays, now {} would be left out", report.left_out())?;
+            Self::Worse { why, report } => {
+                let count = report.left_out();
+                match why {
+                    Why::Changed(what) => {
+                        let what = printable(what);
+                        write!(
+                            f,
+                            "pages: {what} has changed, but the last manifest stays: now {count} would be left out"
+                        )?
+                    }
+                    _ => write!(f, "pages: the last manifest stays, now {count} would be left out")?,
+                }
                 left_out(f, report)
             }
             Self::Failed(error) => write!(f, "pages: not learned, what is known stays: {error}"),

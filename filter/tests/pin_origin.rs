@@ -1,0 +1,152 @@
+//! `sekisho pin` and the learner, against servers that are other than they seem: changed behind the same URL, behind another name, behind ourselves.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+#![allow(missing_docs, reason = "a test")]
+
+mod pin_site;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::HeaderMap;
+use pin_site::origin::{Answer, Origin, text};
+use pin_site::{hash, html, js, missing, options};
+use sekisho::page::manifest::Integrity;
+use sekisho::pin::learn::{Learner, Settings, Step, Why};
+
+fn learner(origin: &Origin) -> Learner {
+    Learner::new(Settings { options: options(origin), period: Duration::ZERO })
+}
+
+fn manifest(learner: &Learner) -> String {
+    String::from_utf8(learner.answer(&HeaderMap::new()).body().to_vec()).unwrap()
+}
+
+fn integrity(body: &str) -> String {
+    Integrity::sha384(body.as_bytes()).to_string()
+}
+
+fn in_trouble() -> Answer {
+    text("HTTP/1.1 503 -\r\nContent-Type: text/html\r\nContent-Length: 20\r\n\r\n<script>sorry</script>")
+}
+
+fn is_learned(step: &Step, why: &Why) -> bool {
+    matches!(step, Step::Learned { why: found, .. } if found == why)
+}
+
+#[tokio::test]
+async fn a_file_that_changed_behind_its_url_is_learned_again() {
+    let state = Arc::new(AtomicUsize::new(1));
+    let now = Arc::clone(&state);
+    let origin = Origin::plain("127.0.0.1", move |target| {
+        let state = now.load(Ordering::Relaxed);
+        match target.split('?').next().unwrap() {
+            "/" => html("<script src=/a.js></script><script src=/b.js></script>"),
+            // For good, for a moment, and while all is read.
+            "/a.js" if state == 3 => in_trouble(),
+            "/a.js" if state == 5 => Answer::Bytes(Vec::new()),
+            "/a.js" if state >= 100 => js(&now.fetch_add(1, Ordering::Relaxed).to_string()),
+            "/a.js" => js(&format!("a={state}")),
+            "/b.js" if state >= 6 => missing(),
+            "/b.js" => js("b"),
+            _ => missing(),
+        }
+    })
+    .await;
+    let learner = learner(&origin);
+    assert!(is_learned(&learner.step().await, &Why::First));
+    let before = origin.connections();
+    assert!(matches!(learner.step().await, Step::Unchanged));
+    assert_eq!(origin.connections() - before, 2 + 2, "`/` twice, and each file");
+
+    let changed = Why::Changed("/a.js".to_owned());
+    state.store(2, Ordering::Relaxed);
+    let step = learner.step().await;
+    assert!(is_learned(&step, &changed), "{step}");
+    assert!(step.to_string().starts_with("pages: learned again, /a.js has changed: inline: "), "{step}");
+    assert!(manifest(&learner).contains(&integrity("a=2")) && !manifest(&learner).contains(&integrity("a=1")));
+
+    // Trouble changes nothing, and costs the server no second look at all.
+    let good = manifest(&learner);
+    for trouble in [3, 5] {
+        state.store(trouble, Ordering::Relaxed);
+        let before = origin.connections();
+        assert!(matches!(learner.step().await, Step::Unchanged));
+        assert_eq!(origin.connections() - before, 4);
+        assert_eq!(manifest(&learner), good);
+    }
+    // What is never the same would be left out: the last good one stays.
+    state.store(100, Ordering::Relaxed);
+    let step = learner.step().await;
+    assert!(matches!(&step, Step::Worse { why, .. } if *why == changed), "{step}");
+    assert!(step.to_string().starts_with("pages: /a.js has changed, but the last manifest stays"), "{step}");
+    assert_eq!(manifest(&learner), good);
+    // What is gone for good is gone.
+    state.store(6, Ordering::Relaxed);
+    assert!(matches!(learner.step().await, Step::Learned { why: Why::Changed(_), .. }));
+    assert!(manifest(&learner).contains(&integrity("a=6")) && !manifest(&learner).contains("/b.js"));
+}
+
+#[tokio::test]
+async fn another_page_that_changed_is_learned_again() {
+    let state = Arc::new(AtomicUsize::new(1));
+    let now = Arc::clone(&state);
+    let origin = Origin::plain("127.0.0.1", move |target| {
+        let state = now.load(Ordering::Relaxed);
+        match target.split('?').next().unwrap() {
+            "/" => html("<script>a</script>"),
+            "/about" if state == 2 => in_trouble(),
+            "/about" => html(&format!("<script>about={state}</script><script>nonce={target}</script>")),
+            _ => missing(),
+        }
+    })
+    .await;
+    let learner = learner(&origin);
+    assert!(is_learned(&learner.step().await, &Why::First));
+    let good = manifest(&learner);
+    assert!(good.contains(&hash("about=1")));
+    state.store(2, Ordering::Relaxed);
+    let step = learner.step().await;
+    assert!(matches!(step, Step::Worse { why: Why::Incomplete, .. }), "{step}");
+    assert_eq!(manifest(&learner), good);
+    state.store(3, Ordering::Relaxed);
+    let step = learner.step().await;
+    assert!(is_learned(&step, &Why::Changed("/about".to_owned())), "{step}");
+    assert!(manifest(&learner).contains(&hash("about=3")) && !manifest(&learner).contains(&hash("about=1")));
+}
+
+#[tokio::test]
+async fn many_files_have_their_turn() {
+    const FILES: usize = 100;
+    const AT_ONCE: usize = 16;
+    let state = Arc::new(AtomicUsize::new(0));
+    let now = Arc::clone(&state);
+    let origin = Origin::plain("127.0.0.1", move |target| match target.split('?').next().unwrap() {
+        "/" => html(&(0..FILES).map(|n| format!("<script src=/{n}.js></script>")).collect::<String>()),
+        "/57.js" => js(&format!("{}", now.load(Ordering::Relaxed))),
+        path if path.ends_with(".js") => js("a"),
+        _ => missing(),
+    })
+    .await;
+    let learner = learner(&origin);
+    assert!(is_learned(&learner.step().await, &Why::First));
+    state.store(1, Ordering::Relaxed);
+    for look in 1..=FILES.div_ceil(AT_ONCE) {
+        let before = origin.connections();
+        let step = learner.step().await;
+        if is_learned(&step, &Why::Changed("/57.js".to_owned())) {
+            assert!(look > 1);
+            return;
+        }
+        assert!(matches!(step, Step::Unchanged), "{step}");
+        assert_eq!(origin.connections() - before, 2 + AT_ONCE);
+    }
+    panic!("not seen");
+}
