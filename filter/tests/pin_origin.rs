@@ -11,14 +11,16 @@
 
 mod pin_site;
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
-use pin_site::origin::{Answer, Origin, text};
-use pin_site::{hash, html, js, missing, options};
+use pin_site::origin::{Answer, Origin, redirect, text};
+use pin_site::{hash, html, js, missing, options, pin, problems};
 use sekisho::page::manifest::Integrity;
+use sekisho::pin;
 use sekisho::pin::learn::{Learner, Settings, Step, Why};
 
 fn learner(origin: &Origin) -> Learner {
@@ -149,4 +151,80 @@ async fn many_files_have_their_turn() {
         assert_eq!(origin.connections() - before, 2 + AT_ONCE);
     }
     panic!("not seen");
+}
+
+fn page_of(status: u16, body: &str) -> Answer {
+    let length = body.len();
+    text(&format!("HTTP/1.1 {status} -\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{body}"))
+}
+
+#[tokio::test]
+async fn the_status_of_pages_is_told() {
+    let origin = Origin::plain("127.0.0.1", |target| match target.split('?').next().unwrap() {
+        "/" => html("<script>a</script>"),
+        "/about" => page_of(404, "b"),
+        "/cli" => page_of(503, "c"),
+        "/notes/%00" => page_of(500, "d"),
+        "/named" => page_of(410, "e"),
+        "/fine" => html("f"),
+        path if path.starts_with("/@") => page_of(429, "g"),
+        _ => page_of(404, "<script>error</script>"),
+    })
+    .await;
+    let (manifest, report) = pin(&origin).await;
+    // Pages that are read for their error are fine: `/{}`, `/notes/%00` and others.
+    let told = |path: &str, status: u16| format!("note: {path}: the page has status {status}, and was taken as it is");
+    let expected: Vec<String> = [
+        ("/@{}", 429),
+        ("/_info_card_", 404),
+        ("/about", 404),
+        ("/auth/sign_in", 404),
+        ("/bios", 404),
+        ("/cli", 503),
+        ("/explore", 404),
+        ("/flush", 404),
+        ("/login", 404),
+    ]
+    .map(|(path, status)| told(path, status))
+    .to_vec();
+    assert_eq!(problems(&report, "has status"), expected);
+    assert!(report.is_complete());
+    assert_eq!(manifest.inline.scripts.len(), 2);
+
+    // What somebody named has to be there, also where it would be expected not to.
+    let mut options = options(&origin);
+    options.pages = ["/named", "/fine", "/notes/{}"].map(str::to_owned).to_vec();
+    let (_, report) = pin::run(&options, &mut ()).await.unwrap();
+    assert_eq!(
+        problems(&report, "left out: "),
+        [
+            "left out: /named: the page has status 410, and was taken as it is",
+            "left out: /notes/{}: the page has status 404, and was taken as it is"
+        ]
+    );
+}
+
+fn command(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_sekisho")).arg("pin").args(args).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_first_page_a_manifest_is_not_complete() {
+    for (answer, why) in [
+        (page_of(503, "<script>sorry</script>"), "left out: /: the page has status 503"),
+        (missing(), "left out: /: no HTML, but \"text/plain\""),
+        (redirect("https://social.example/"), "left out: /: redirected to https://social.example/"),
+    ] {
+        let origin = Origin::plain("127.0.0.1", move |target| match target.split('?').next().unwrap() {
+            "/" => answer.clone(),
+            "/about" => html("a"),
+            _ => missing(),
+        })
+        .await;
+        let (status, printed, told) = command(&[&format!("http://{}", origin.address)]);
+        assert_eq!(status, Some(3), "{told}");
+        assert!(told.contains(why) && printed.starts_with('{'), "{told}");
+    }
 }

@@ -26,7 +26,7 @@ usage:
       reads the pages of a running server, such as http://127.0.0.1:3000, and all that they load; prints the page manifest
       (-o: into FILE). What is trusted and what went wrong is told on standard error. --page: a page more, {} in it stands
       for a random word; --lang: only these of the languages that there are scripts for; --ca: roots of TLS beside
-      Mozilla's, PEM. Exit status 0 if the manifest is complete, 3 if something was left out, 2 if there is none
+      Mozilla's, PEM. Exit status 0 if the manifest is complete, 3 if something was left out or / or a --page is not 200, 2 if there is none
   sekisho publish POLICY FILTER.yaml
       validates a policy and moves it into Envoy's filter.yaml, which is live a moment later
   sekisho replay [--policy FILE] [--host NAME] [--set KEY=VALUE]... [--now RFC3339] PATH...

@@ -10,6 +10,7 @@ use url::Url;
 use super::html::{self, Page};
 use super::origin::{Origin, is_redirect};
 use super::report::{Problems, Trouble};
+use super::trouble::is_status_of_trouble;
 use super::trust::{self, Observation};
 use super::{CONCURRENCY, MAX_PAGES, MAX_REDIRECTS, Options, Progress, Stage};
 use crate::page::manifest::Integrity;
@@ -45,7 +46,7 @@ struct Seen {
 /// One page, over time.
 struct Watched {
     path: String,
-    /// Whether the operator named it: then it has to be there.
+    /// Whether the operator named it, or it is `/`: then it has to be there.
     named: bool,
     seen: Vec<Seen>,
     trouble: Option<Trouble>,
@@ -54,6 +55,24 @@ struct Watched {
 impl Watched {
     fn new(path: &str, named: bool) -> Self {
         Self { path: path.to_owned(), named, seen: Vec::new(), trouble: None }
+    }
+
+    /// A page of another status than 200 is taken as it is, but may not be the one that was meant.
+    fn tell_status(&self, problems: &mut Problems) {
+        match self.seen.first().map(|seen| seen.status) {
+            Some(200) | None => {}
+            Some(status) if self.named => problems.left_out(self.path.clone(), Trouble::PageStatus(status)),
+            Some(status) if !self.is_expected(status) => {
+                problems.note(self.path.clone(), Trouble::PageStatus(status));
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Whether a page that nobody named may have a status. Some are read to see what the server says where it has nothing to show.
+    fn is_expected(&self, status: u16) -> bool {
+        let is_for_its_error = self.path.contains("{}") || self.path.contains("%00");
+        status < 400 || is_for_its_error && (status == 500 || !is_status_of_trouble(status))
     }
 
     fn observations(&self) -> impl Iterator<Item = Observation> {
@@ -85,7 +104,7 @@ impl Looks {
     pub(super) fn new(options: &Options, problems: &mut Problems) -> Self {
         let named = options.pages.iter().map(|path| (path.as_str(), true));
         let mut pages: Vec<Watched> = Vec::new();
-        for (path, named) in named.chain(PAGES.map(|path| (path, false))) {
+        for (path, named) in named.chain(PAGES.map(|path| (path, path == "/"))) {
             if pages.iter().any(|page| page.path == path) {
                 continue;
             }
@@ -192,7 +211,7 @@ impl Looks {
                     problems.note(page.path.clone(), trouble.clone());
                 }
                 Some(trouble) => problems.left_out(page.path.clone(), trouble.clone()),
-                None => {}
+                None => page.tell_status(problems),
             }
             for (what, beginning) in page.seen.iter().flat_map(|seen| &seen.page.unread) {
                 problems.left_out(page.path.clone(), Trouble::unread(what, beginning));

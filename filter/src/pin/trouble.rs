@@ -17,6 +17,8 @@ pub enum Trouble {
     Unreachable(FetchError),
     /// The answer is not 200.
     Status(u16),
+    /// A page that is there, but not with 200.
+    PageStatus(u16),
     /// It is elsewhere.
     Redirected(String),
     /// A page with different statuses.
@@ -109,6 +111,7 @@ impl fmt::Display for Trouble {
         match self {
             Self::Unreachable(error) => write!(f, "unreachable ({error})"),
             Self::Status(status) => write!(f, "status {status}"),
+            Self::PageStatus(status) => write!(f, "the page has status {status}, and was taken as it is"),
             Self::Redirected(to) => write!(f, "redirected to {to}"),
             Self::Unsteady(one, other) => write!(f, "now status {one}, now {other}"),
             Self::NotHtml(found) => write!(f, "no HTML, but {found:?}"),
