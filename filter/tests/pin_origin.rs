@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use pin_site::origin::{Answer, Origin, redirect, text};
-use pin_site::{hash, html, js, missing, options, pin, problems};
+use pin_site::{css, hash, html, js, missing, options, pin, problems};
 use sekisho::page::manifest::Integrity;
-use sekisho::pin;
 use sekisho::pin::learn::{Learner, Settings, Step, Why};
+use sekisho::pin::{self, Options, PublicHost};
 
 fn learner(origin: &Origin) -> Learner {
     Learner::new(Settings { options: options(origin), period: Duration::ZERO })
@@ -226,5 +226,58 @@ async fn without_the_first_page_a_manifest_is_not_complete() {
         let (status, printed, told) = command(&[&format!("http://{}", origin.address)]);
         assert_eq!(status, Some(3), "{told}");
         assert!(told.contains(why) && printed.starts_with('{'), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_another_name() {
+    // It redirects whoever did not come by https and by its name, as Mastodon does.
+    let origin = Origin::plain("127.0.0.1", |target| match target.split('?').next().unwrap() {
+        "/" => html(
+            "<script src=https://social.example/a.js></script><script src=http://social.example/b.js></script>\
+             <script src=//social.example:443/c.js></script><script src=/d.js></script>\
+             <script src=https://social.example:8443/no.js></script><script src=https://cdn.example/no.js></script>\
+             <script type=module>import('https://social.example/m/e.js')</script>\
+             <link rel=stylesheet href=https://social.example/f.css>",
+        ),
+        "/m/e.js" => js(
+            "import'http://social.example/m/g.js';const a='modulepreload',b=function(c){return'https://social.example/m/'+c};\
+             const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=['h.css'])))=>i.map(i=>d[i])",
+        ),
+        "/about" => redirect("http://social.example/about/more"),
+        "/about/more" => html("<base href=https://social.example/x/><script src=y.js></script>"),
+        "/login" => redirect("https://other.example/"),
+        path if path.ends_with(".js") => js("a"),
+        path if path.ends_with(".css") => css("a{}"),
+        _ => missing(),
+    })
+    .await;
+    let host = PublicHost::new("social.example");
+    let (manifest, report) = pin::run(&Options { host, ..options(&origin) }, &mut ()).await.unwrap();
+    assert_eq!(manifest.scripts.keys().collect::<Vec<_>>(), ["/a.js", "/b.js", "/c.js", "/d.js", "/x/y.js"]);
+    assert_eq!(manifest.modules.keys().collect::<Vec<_>>(), ["/m/e.js", "/m/g.js"]);
+    assert_eq!(manifest.styles.keys().collect::<Vec<_>>(), ["/f.css", "/m/h.css"]);
+    let others = [
+        "note: https://cdn.example/no.js: not pinned: other origin",
+        "note: https://social.example:8443/no.js: not pinned: other origin",
+    ];
+    assert_eq!(problems(&report, "other origin"), others);
+    assert!(report.is_complete(), "{:?}", report.problems);
+    for head in origin.heads() {
+        let head = head.to_ascii_lowercase();
+        assert_eq!(head.matches("\r\nhost: ").count(), 1, "{head}");
+        assert!(head.contains("\r\nhost: social.example\r\n"), "{head}");
+        assert!(head.contains("\r\nx-forwarded-proto: https\r\n"), "{head}");
+    }
+
+    let url = format!("http://{}", origin.address);
+    let (status, printed, told) = command(&[&url, "--host", "Social.Example"]);
+    assert_eq!((status, printed.trim_end()), (Some(0), format!("{:#}", manifest.to_json()).as_str()), "{told}");
+    // Without the name they are somebody else's.
+    let (_, report) = pin(&origin).await;
+    assert!(problems(&report, "https://social.example/a.js: not pinned: other origin").len() == 1);
+    for host in ["https://social.example", "a b", "", "[::1]", "social.example:99999"] {
+        let (status, _, told) = command(&[&url, "--host", host]);
+        assert!(status == Some(2) && told.contains("is no host such as"), "{told}");
     }
 }

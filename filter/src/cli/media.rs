@@ -11,8 +11,8 @@ use sekisho::media::server;
 use sekisho::media::service::Service;
 use sekisho::media_settings::Settings;
 use sekisho::page::learn::Learn;
-use sekisho::pin::Options;
 use sekisho::pin::learn::{self, Learner};
+use sekisho::pin::{Options, PublicHost};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
@@ -70,7 +70,12 @@ pub(super) fn run(mut args: impl Iterator<Item = OsString>) -> Result<(), Failur
 /// What learns the manifest: from the one server that is named, whatever its address, as `sekisho pin` does.
 fn learner(learn: &Learn, media: &Settings) -> Result<Arc<Learner>, Failure> {
     let wrong = |_| Failure::Usage(format!("page.learn_origin: {} is no URL", learn.origin));
+    let host = learn
+        .host
+        .as_ref()
+        .map(|host| PublicHost::new(host).ok_or_else(|| Failure::Usage(format!("page.learn_host: {host} is no host"))));
     let options = Options {
+        host: host.transpose()?,
         extra_roots: media.ca_file.as_ref().map(PathBuf::from),
         name_servers: media.name_servers.clone(),
         ..Options::new(Url::parse(&learn.origin).map_err(wrong)?)

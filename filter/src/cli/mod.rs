@@ -22,9 +22,10 @@ usage:
   sekisho check POLICY [--set KEY=VALUE]...
       validates a policy, with runtime keys laid over it: every error with its JSON path and exit status 1, or the
       effective policy and 0
-  sekisho pin URL [--page PATH]... [--lang TAG]... [--ca FILE] [-o FILE]
+  sekisho pin URL [--host NAME[:PORT]] [--page PATH]... [--lang TAG]... [--ca FILE] [-o FILE]
       reads the pages of a running server, such as http://127.0.0.1:3000, and all that they load; prints the page manifest
-      (-o: into FILE). What is trusted and what went wrong is told on standard error. --page: a page more, {} in it stands
+      (-o: into FILE). What is trusted and what went wrong is told on standard error. --host: the name under which the
+      server is public, if URL has another; requests ask for it, and its URLs are the server's own. --page: a page more, {} in it stands
       for a random word; --lang: only these of the languages that there are scripts for; --ca: roots of TLS beside
       Mozilla's, PEM. Exit status 0 if the manifest is complete, 3 if something was left out or / or a --page is not 200, 2 if there is none
   sekisho publish POLICY FILTER.yaml

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use sekisho::page::manifest::Manifest;
-use sekisho::pin::{self, Options, Progress, Report, Stage};
+use sekisho::pin::{self, Options, Progress, PublicHost, Report, Stage};
 use url::Url;
 
 use super::{Failure, print};
@@ -35,7 +35,7 @@ pub(super) fn run(args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
 
 fn parse(mut args: impl Iterator<Item = OsString>) -> Result<(Options, Option<PathBuf>), Failure> {
     let (mut url, mut out) = (None, None);
-    let (mut pages, mut languages, mut extra_roots) = (Vec::new(), Vec::new(), None);
+    let (mut host, mut pages, mut languages, mut extra_roots) = (None, Vec::new(), Vec::new(), None);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| Failure::Usage(format!("{} needs a value", arg.display())));
         match arg.to_str() {
@@ -45,6 +45,11 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<(Options, Option<Pa
                     return Err(Failure::Usage(format!("--page: {page} is no path from the root")));
                 }
                 pages.push(page);
+            }
+            Some("--host") => {
+                let text = value()?.to_string_lossy().into_owned();
+                let wrong = || Failure::Usage(format!("--host: {text} is no host such as social.example"));
+                host = Some(PublicHost::new(&text).ok_or_else(wrong)?);
             }
             Some("--lang") => languages.push(value()?.to_string_lossy().into_owned()),
             Some("--ca") => extra_roots = Some(PathBuf::from(value()?)),
@@ -59,7 +64,7 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<(Options, Option<Pa
         }
     }
     let origin = url.ok_or_else(|| Failure::Usage("pin needs the URL of a server".to_owned()))?;
-    Ok((Options { pages, languages, extra_roots, ..Options::new(origin) }, out))
+    Ok((Options { host, pages, languages, extra_roots, ..Options::new(origin) }, out))
 }
 
 fn tell(manifest: &Manifest, report: &Report) {

@@ -15,6 +15,9 @@ pub const PATH: &str = "/page-manifest";
 /// A longer answer is not read, in bytes: 13,000 modules of Misskey have 1.4 million.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
+/// The longest name of RFC 1035 section 2.3.4 and a port, in bytes.
+const MAX_HOST_BYTES: usize = 253 + ":65535".len();
+
 /// The longest period: pages of a new build are broken for as long.
 const MAX_PERIOD_SECONDS: u32 = 3600;
 
@@ -23,6 +26,8 @@ const MAX_PERIOD_SECONDS: u32 = 3600;
 pub struct Learn {
     /// The server that the service reads, such as `http://127.0.0.1:3000`.
     pub origin: String,
+    /// The host under which the server is public, if `origin` has another.
+    pub host: Option<String>,
     /// How often the service looks at the server, and the filter asks the service.
     pub period: Duration,
     /// The cluster of the service.
@@ -37,6 +42,12 @@ impl Learn {
             512,
             "",
             "the running server, such as `http://127.0.0.1:3000`: the media service reads its pages as `sekisho pin` does, and the filter asks it for the manifest (Envoy only). In place of `manifest`; empty: nothing is learned",
+        );
+        let host = reader.fixed_text(
+            "learn_host",
+            MAX_HOST_BYTES,
+            "",
+            "the host under which the server is public, such as `social.example`, where `learn_origin` has another: the server is asked for it, as by https, and its URLs are the server's own",
         );
         let seconds = reader.fixed(|reader| {
             reader.integer(
@@ -58,10 +69,17 @@ impl Learn {
         if !is_origin(&origin) {
             reader.error("learn_origin", "expected scheme, host and port, such as `http://127.0.0.1:3000`".to_owned());
         }
+        let public = Some(host).filter(|host| !host.is_empty());
+        if public.as_ref().is_some_and(|host| !is_host(host)) {
+            reader.error(
+                "learn_host",
+                "expected a host, and its port if it is not 443, such as `social.example`".to_owned(),
+            );
+        }
         if cluster.is_empty() {
             reader.error("learn_cluster", "expected the name of a cluster".to_owned());
         }
-        Some(Self { origin, period: Duration::from_secs(seconds.into()), cluster })
+        Some(Self { origin, host: public, period: Duration::from_secs(seconds.into()), cluster })
     }
 }
 
@@ -113,7 +131,11 @@ pub fn version(bytes: &[u8]) -> u64 {
 fn is_origin(text: &str) -> bool {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let host = rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest));
-    host.is_some_and(|host| PageRequest::host(host.as_bytes()).is_some_and(|read| read == host))
+    host.is_some_and(is_host)
+}
+
+fn is_host(text: &str) -> bool {
+    PageRequest::host(text.as_bytes()).is_some_and(|read| read == text)
 }
 
 #[cfg(test)]
@@ -142,6 +164,16 @@ mod tests {
                 errors(&format!(r#"{{"learn_origin":"{origin}"}}"#)),
                 ["$.page.learn_origin: expected scheme, host and port, such as `http://127.0.0.1:3000`"],
                 "{origin}"
+            );
+        }
+        assert_eq!(learn.host, None);
+        let policy = Policy::parse(br#"{"page":{"learn_origin":"http://a","learn_host":"b.example:8443"}}"#).unwrap();
+        assert_eq!(policy.page.settings.learn.clone().unwrap().host.as_deref(), Some("b.example:8443"));
+        for host in ["https://b.example", "b.example/", "B.example", "b_c", "[::1]", "b.example:x", "u@b"] {
+            assert_eq!(
+                errors(&format!(r#"{{"learn_origin":"http://a","learn_host":"{host}"}}"#)),
+                ["$.page.learn_host: expected a host, and its port if it is not 443, such as `social.example`"],
+                "{host}"
             );
         }
         assert_eq!(

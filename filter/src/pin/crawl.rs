@@ -131,18 +131,17 @@ impl<'o> Crawl<'o> {
     }
 
     fn want(&mut self, kind: FileKind, url: Option<Url>, text: &str, guess: Option<String>) {
-        let Some(mut url) = url else {
+        let Some(url) = url else {
             self.problems.left_out(text.to_owned(), Trouble::UnfitUrl);
             return;
         };
-        url.set_fragment(None);
         if matches!(url.scheme(), "data" | "blob") {
             return;
         }
-        if !self.origin.is_own(&url) {
+        let Some(url) = self.origin.own(&url) else {
             self.problems.note(url.into(), Trouble::OtherOrigin);
             return;
-        }
+        };
         if self.known.contains(&(kind, url.clone())) {
             return;
         }
@@ -200,7 +199,10 @@ impl<'o> Crawl<'o> {
             }
         }
         match vite {
-            Some(Base::Prefix(prefix)) => drop(self.bases.insert(prefix)),
+            Some(Base::Prefix(prefix)) => {
+                let own = Url::parse(&prefix).ok().and_then(|url| self.origin.own(&url));
+                self.bases.insert(own.map_or(prefix, |url| url.path().to_owned()));
+            }
             Some(Base::Relative) => self.is_relative = true,
             None => {}
         }

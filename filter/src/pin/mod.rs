@@ -24,6 +24,7 @@ pub mod loader;
 mod origin;
 mod pages;
 mod patience;
+mod public_host;
 pub mod report;
 mod trouble;
 pub mod trust;
@@ -43,6 +44,7 @@ use origin::Origin;
 pub use origin::PinError;
 pub use pages::PAGES;
 use pages::{Looks, Mark};
+pub use public_host::PublicHost;
 pub use report::{Problem, Report};
 use report::{Problems, Trouble};
 
@@ -68,6 +70,8 @@ pub const GAP: Duration = Duration::from_millis(1100);
 pub struct Options {
     /// The server: scheme, host and port. The rest of the URL does not count.
     pub origin: Url,
+    /// The name under which the server is public, if it is another. Requests ask for it, and its URLs are the server's own; connections go to `origin` alone.
+    pub host: Option<PublicHost>,
     /// Pages beside [`PAGES`]: paths. `{}` stands for a random word.
     pub pages: Vec<String>,
     /// The only languages of entries that are made up (`loader.rs`); empty: all.
@@ -83,7 +87,15 @@ pub struct Options {
 impl Options {
     /// The defaults, for a server.
     pub fn new(origin: Url) -> Self {
-        Self { origin, pages: Vec::new(), languages: Vec::new(), extra_roots: None, name_servers: Vec::new(), gap: GAP }
+        Self {
+            origin,
+            host: None,
+            pages: Vec::new(),
+            languages: Vec::new(),
+            extra_roots: None,
+            name_servers: Vec::new(),
+            gap: GAP,
+        }
     }
 }
 
@@ -151,7 +163,8 @@ async fn read(origin: &Arc<Origin>, options: &Options, progress: &mut dyn Progre
     let verdict = trust::judge(&looks.observations());
     for (item, page, doubt) in &verdict.doubted {
         problems.left_out(page.clone(), Trouble::doubt(item, *doubt));
-        found.files.retain(|(kind, url), _| !(kind.is(item.kind) && url.as_str() == item.text));
+        let own = Url::parse(&item.text).ok().and_then(|url| origin.own(&url));
+        found.files.retain(|(kind, url), _| !(kind.is(item.kind) && own.as_ref() == Some(url)));
     }
     let trusted: Vec<_> = verdict.trusted.into_iter().filter(|(item, _)| is_inline(item)).collect();
     let manifest = manifest(origin, &trusted, &found, looks.has_import_map(), &mut problems);

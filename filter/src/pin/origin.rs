@@ -9,7 +9,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use url::{Host, Url};
 
 use super::report::{Problem, Trouble};
-use super::{FETCH_TIMEOUT, MAX_FILE_BYTES, MAX_TOTAL_BYTES, Options};
+use super::{FETCH_TIMEOUT, MAX_FILE_BYTES, MAX_TOTAL_BYTES, Options, PublicHost};
 use crate::media::net::address::Allowed;
 use crate::media::net::fetch::{BadFetcher, Deadlines};
 use crate::media::net::hosts::HostList;
@@ -58,7 +58,10 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Origin {
     fetcher: Fetcher,
-    root: Url,
+    /// Where connections go.
+    server: Url,
+    /// Under which name it is public, if that is another.
+    host: Option<PublicHost>,
     bytes: AtomicU64,
 }
 
@@ -66,12 +69,9 @@ impl Origin {
     /// The operator named it, so its address may be any, its port too, and plain http will do. Nothing else is ever asked.
     pub(super) fn new(options: &Options) -> Result<Self, PinError> {
         let wrong = || PinError::Url(options.origin.to_string());
-        let mut root = options.origin.clone();
-        root.set_path("/");
-        root.set_query(None);
-        root.set_fragment(None);
+        let server = at(&options.origin, "/", None);
         let (true, Some(host), Some(port)) =
-            (matches!(root.scheme(), "http" | "https"), root.host_str(), root.port_or_known_default())
+            (matches!(server.scheme(), "http" | "https"), server.host_str(), server.port_or_known_default())
         else {
             return Err(wrong());
         };
@@ -85,7 +85,7 @@ impl Origin {
         };
         let identity = Identity::tool("sekisho-pin").map_err(|_| wrong())?;
         let mut resolver = ResolverSettings { name_servers: options.name_servers.clone(), ..<_>::default() };
-        if !matches!(root.host(), Some(Host::Domain(_))) {
+        if !matches!(server.host(), Some(Host::Domain(_))) {
             // An address needs no name servers, and a container may have none.
             resolver.name_servers = vec![SocketAddr::from(([127, 0, 0, 1], 53))];
         }
@@ -98,16 +98,22 @@ impl Origin {
             ..FetchSettings::new(identity)
         };
         let fetcher = Fetcher::new(settings).map_err(PinError::Fetcher)?;
-        Ok(Self { fetcher, root, bytes: AtomicU64::new(0) })
+        Ok(Self { fetcher, server, host: options.host.clone(), bytes: AtomicU64::new(0) })
     }
 
+    /// The root of the URLs of this server, as browsers know it.
     pub(super) fn root(&self) -> &Url {
-        &self.root
+        self.host.as_ref().map_or(&self.server, PublicHost::root)
     }
 
-    /// Whether a URL is of this server.
-    pub(super) fn is_own(&self, url: &Url) -> bool {
-        self.root.origin() == url.origin() && url.username().is_empty() && url.password().is_none()
+    /// A URL of this server, in its one form: under its root, without a fragment. `None` if it is of another.
+    pub(super) fn own(&self, url: &Url) -> Option<Url> {
+        let is_own = match &self.host {
+            Some(host) => host.is_of(url),
+            None => self.server.origin() == url.origin(),
+        };
+        let has_no_user = url.username().is_empty() && url.password().is_none();
+        (is_own && has_no_user).then(|| at(self.root(), url.path(), url.query()))
     }
 
     /// How a manifest names a URL of this server.
@@ -123,11 +129,14 @@ impl Origin {
         accept: &'static str,
         wanted: impl Fn(u16) -> bool,
     ) -> Result<Answer, Trouble> {
-        if !self.is_own(url) {
-            return Err(Trouble::OtherOrigin);
-        }
-        let request = FetchRequest { accept: Some(HeaderValue::from_static(accept)), ..FetchRequest::default() };
-        let (head, mut pieces) = self.fetcher.once(url, request).await.map_err(Trouble::Unreachable)?;
+        let own = self.own(url).ok_or(Trouble::OtherOrigin)?;
+        let url = at(&self.server, own.path(), own.query());
+        let request = FetchRequest {
+            accept: Some(HeaderValue::from_static(accept)),
+            forwarded_host: self.host.as_ref().map(|host| host.field().clone()),
+            ..FetchRequest::default()
+        };
+        let (head, mut pieces) = self.fetcher.once(&url, request).await.map_err(Trouble::Unreachable)?;
         let field = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let mut parts = field(CONTENT_TYPE).unwrap_or_default().split(';');
         let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -136,7 +145,7 @@ impl Origin {
             let value = value.trim().trim_matches('"').to_ascii_lowercase();
             name.trim().eq_ignore_ascii_case("charset").then_some(value)
         });
-        let location = field(LOCATION).and_then(|location| url.join(location).ok());
+        let location = field(LOCATION).and_then(|location| own.join(location).ok());
         let mut body = Vec::new();
         if wanted(head.status.as_u16()) {
             while let Some(piece) = pieces.next().await {
@@ -150,6 +159,15 @@ impl Origin {
         }
         Ok(Answer { status: head.status.as_u16(), essence, charset, location, body })
     }
+}
+
+/// A path and a query of a server. They are not read again: `//a` is a path here.
+fn at(server: &Url, path: &str, query: Option<&str>) -> Url {
+    let mut url = server.clone();
+    url.set_path(path);
+    url.set_query(query);
+    url.set_fragment(None);
+    url
 }
 
 /// Whether a status sends elsewhere.

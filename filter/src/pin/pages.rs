@@ -239,10 +239,7 @@ async fn fetch(origin: &Origin, mut url: Url) -> Result<(u16, Page), Trouble> {
         let answer = origin.get(&url, "text/html,application/xhtml+xml", |status| !is_redirect(status)).await?;
         if is_redirect(answer.status) {
             let to = answer.location.ok_or(Trouble::Status(answer.status))?;
-            if !origin.is_own(&to) {
-                return Err(Trouble::Redirected(to.into()));
-            }
-            url = to;
+            url = origin.own(&to).ok_or_else(|| Trouble::Redirected(to.into()))?;
             continue;
         }
         if answer.essence != "text/html" {

@@ -72,6 +72,7 @@ async fn what_the_origin_server_sees() {
         cdn_loop: vec![value("other")],
         max_bytes: None,
         accept: None,
+        forwarded_host: None,
     };
     let fetched = fetcher.get(&url("/moved"), asked.clone()).await.unwrap();
     assert_eq!((fetched.status.as_u16(), fetched.fields.content_range.clone()), (206, Some(value("bytes 0-3/9"))));

@@ -18,6 +18,8 @@ use crate::http::via::Via;
 
 /// `CDN-Loop` (RFC 8586).
 pub const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+/// By what a proxy was asked. Servers that are told `http` send everybody to https.
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// How much `Via` and `CDN-Loop` of others is passed on, in bytes. Some fifty proxies; no honest way is as long.
 const MAX_HOPS_BYTES: usize = 2048;
 /// How large a single field may be that is kept or passed on, in bytes.
@@ -108,6 +110,8 @@ pub struct FetchRequest {
     pub max_bytes: Option<u64>,
     /// What media types to ask for; any if it is not set.
     pub accept: Option<HeaderValue>,
+    /// The host that a proxy in front of the server was asked for by https, where that is not the one of the URL. Not for what follows redirects to others.
+    pub forwarded_host: Option<HeaderValue>,
 }
 
 impl FetchRequest {
@@ -130,6 +134,10 @@ pub(super) fn request(
     *request.uri_mut() = Uri::try_from(target).map_err(|_| FetchError::Target(TargetError::Form))?;
     let fields = request.headers_mut();
     fields.insert(HOST, HeaderValue::try_from(authority).map_err(|_| FetchError::Target(TargetError::Form))?);
+    if let Some(host) = &options.forwarded_host {
+        fields.insert(HOST, host.clone());
+        fields.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
+    }
     fields.insert(USER_AGENT, identity.user_agent.clone());
     fields.insert(ACCEPT, options.accept.clone().unwrap_or_else(|| HeaderValue::from_static("*/*")));
     // What is compressed has no size that could be believed, and pictures are compressed already.
@@ -231,6 +239,7 @@ mod tests {
             cdn_loop: vec![value("c; p=1")],
             max_bytes: None,
             accept: None,
+            forwarded_host: None,
         };
         let url = Url::parse("https://files.example:8443/a%20b?c={d}|e#f").unwrap();
         let request = request(&url, &identity, &options).unwrap();
@@ -272,7 +281,12 @@ mod tests {
             let request = request(&Url::parse(url).unwrap(), &identity, &FetchRequest::default()).unwrap();
             assert_eq!(request.headers()[HOST], host);
             assert_eq!(request.uri().to_string(), target);
+            assert!(!request.headers().contains_key(X_FORWARDED_PROTO));
         }
+        let options = FetchRequest { forwarded_host: Some(value("social.example")), ..FetchRequest::default() };
+        let request = request(&Url::parse("http://127.0.0.1:3000/").unwrap(), &identity, &options).unwrap();
+        let hosts: Vec<_> = request.headers().get_all(HOST).iter().collect();
+        assert_eq!((hosts, &request.headers()[X_FORWARDED_PROTO]), (vec![&value("social.example")], &value("https")));
     }
 
     #[test]
