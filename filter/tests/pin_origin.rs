@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
-use pin_site::origin::{Answer, Origin, redirect, text};
+use pin_site::origin::{Answer, Origin, ok, redirect, text};
 use pin_site::{css, hash, html, js, missing, options, pin, problems};
 use sekisho::page::manifest::Integrity;
 use sekisho::pin::learn::{Learner, Settings, Step, Why};
@@ -280,4 +280,42 @@ async fn behind_another_name() {
         let (status, _, told) = command(&[&url, "--host", host]);
         assert!(status == Some(2) && told.contains("is no host such as"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn what_is_not_the_same_for_everybody_has_no_integrity() {
+    let state = Arc::new(AtomicUsize::new(0));
+    let now = Arc::clone(&state);
+    let with = |fields: &str, body: &str| ok(&format!("Content-Type: text/javascript\r\n{fields}"), body.as_bytes());
+    let origin = Origin::plain("127.0.0.1", move |target| match target.split('?').next().unwrap() {
+        "/" => html(
+            "<script type=module src=/agent.js></script><script type=module src=/cookie.js></script>\
+             <script type=module src=/mine.js></script><script type=module src=/plain.js></script>\
+             <link rel=stylesheet href=/later.css>",
+        ),
+        "/agent.js" => with("Vary: Accept-Encoding, User-Agent\r\n", "import './part.js'"),
+        "/cookie.js" => with("Set-Cookie: a=b\r\n", "a"),
+        "/mine.js" => with("Cache-Control: private, max-age=60\r\n", "a"),
+        "/plain.js" => with("Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n", "a"),
+        "/part.js" => js("part"),
+        "/later.css" if now.load(Ordering::Relaxed) == 0 => css("a{}"),
+        "/later.css" => ok("Content-Type: text/css\r\nCache-Control: no-store\r\n", b"a{}"),
+        _ => missing(),
+    })
+    .await;
+    let (manifest, report) = pin(&origin).await;
+    assert_eq!(manifest.modules.keys().collect::<Vec<_>>(), ["/part.js", "/plain.js"]);
+    assert_eq!(manifest.styles.len(), 1);
+    let root = format!("http://{}", origin.address);
+    let expected = [("agent", "Vary: User-Agent"), ("cookie", "Set-Cookie"), ("mine", "Cache-Control: private")]
+        .map(|(file, why)| format!("note: {root}/{file}.js: not pinned: not the same for everybody ({why})"));
+    assert_eq!(problems(&report, "everybody"), expected);
+    assert!(report.is_complete(), "{:?}", report.problems);
+
+    let learner = learner(&origin);
+    assert!(is_learned(&learner.step().await, &Why::First));
+    state.store(1, Ordering::Relaxed);
+    assert!(is_learned(&learner.step().await, &Why::Changed("/later.css".to_owned())));
+    assert!(!self::manifest(&learner).contains("/later.css"));
+    assert!(matches!(learner.step().await, Step::Unchanged));
 }

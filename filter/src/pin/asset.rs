@@ -6,6 +6,7 @@ use super::css;
 use super::html::Kind;
 use super::js::{self, Goal, Script};
 use super::origin::{Origin, is_redirect};
+use super::personal::Personal;
 use super::report::Trouble;
 use crate::page::manifest::Integrity;
 use crate::page::script_type;
@@ -38,6 +39,8 @@ impl FileKind {
 /// What is known of a file.
 pub(super) struct File {
     pub(super) integrity: Integrity,
+    /// Why it may be another for others; then its integrity says nothing.
+    pub(super) personal: Option<Personal>,
     /// What a script says.
     pub(super) script: Script,
     /// How many other sheets a style sheet imports.
@@ -67,5 +70,5 @@ pub(super) async fn load(origin: &Origin, kind: FileKind, url: &Url) -> Result<F
         FileKind::Module => (js::read(text, Goal::Module), 0),
         FileKind::Style => (Script::default(), css::imports(text)),
     };
-    Ok(File { integrity: Integrity::sha384(&answer.body), script, css_imports })
+    Ok(File { integrity: Integrity::sha384(&answer.body), personal: answer.personal, script, css_imports })
 }

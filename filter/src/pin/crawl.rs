@@ -177,7 +177,11 @@ impl<'o> Crawl<'o> {
             self.problems.note(url.to_string(), Trouble::CssImports(file.css_imports));
         }
         self.script(file.script, &url, url.as_str());
-        self.found.files.insert((kind, url), file.integrity);
+        match file.personal {
+            // What it loads is followed all the same: those files speak for themselves.
+            Some(personal) => self.problems.note(url.into(), Trouble::Personal(personal)),
+            None => drop(self.found.files.insert((kind, url), file.integrity)),
+        }
     }
 
     /// Goes on with what a script says. `place` is its name in the report.

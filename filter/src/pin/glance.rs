@@ -4,6 +4,7 @@ use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asset::File;
 use super::origin::{Origin, PinError};
 use super::pages::{Looks, Mark};
 use super::report::{Problems, Trouble};
@@ -51,6 +52,7 @@ pub(super) async fn files(origin: &Arc<Origin>, known: &[(Key, Integrity)]) -> O
     let mut changed = None;
     verify::fetch(origin, keys, |key, loaded| {
         let is_same = match loaded {
+            Ok(File { personal: Some(_), .. }) => false,
             Ok(file) => known.iter().any(|(known, integrity)| *known == key && *integrity == file.integrity),
             // What cannot be read now may be what it was.
             Err(trouble) => trouble.is_passing(),

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use http::header::{CONTENT_TYPE, LOCATION};
 use url::{Host, Url};
 
+use super::personal::Personal;
 use super::report::{Problem, Trouble};
 use super::{FETCH_TIMEOUT, MAX_FILE_BYTES, MAX_TOTAL_BYTES, Options, PublicHost};
 use crate::media::net::address::Allowed;
@@ -51,6 +52,8 @@ pub(super) struct Answer {
     /// The charset that the type names, in lower case.
     pub(super) charset: Option<String>,
     pub(super) location: Option<Url>,
+    /// Why others may get something else.
+    pub(super) personal: Option<Personal>,
     pub(super) body: Vec<u8>,
 }
 
@@ -146,6 +149,7 @@ impl Origin {
             name.trim().eq_ignore_ascii_case("charset").then_some(value)
         });
         let location = field(LOCATION).and_then(|location| own.join(location).ok());
+        let personal = Personal::of(&head.headers);
         let mut body = Vec::new();
         if wanted(head.status.as_u16()) {
             while let Some(piece) = pieces.next().await {
@@ -157,7 +161,7 @@ impl Origin {
                 body.extend_from_slice(&piece);
             }
         }
-        Ok(Answer { status: head.status.as_u16(), essence, charset, location, body })
+        Ok(Answer { status: head.status.as_u16(), essence, charset, location, personal, body })
     }
 }
 

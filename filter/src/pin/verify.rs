@@ -35,6 +35,11 @@ pub(super) async fn again(
         done += 1;
         progress.step(Stage::Again, done, known);
         let trouble = match loaded {
+            Ok(File { personal: Some(personal), .. }) => {
+                problems.note(key.1.to_string(), Trouble::Personal(personal));
+                files.remove(&key);
+                return;
+            }
             Ok(file) if files.get(&key) == Some(&file.integrity) => return,
             Ok(_) => Trouble::Changed,
             Err(trouble) => trouble,
