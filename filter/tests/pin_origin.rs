@@ -319,3 +319,41 @@ async fn what_is_not_the_same_for_everybody_has_no_integrity() {
     assert!(!self::manifest(&learner).contains("/later.css"));
     assert!(matches!(learner.step().await, Step::Unchanged));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_through_ourselves() {
+    // 0: the server. What comes through us: 1: with an import map; 2: with our tag, and the page that has it is another than `/`.
+    let state = Arc::new(AtomicUsize::new(0));
+    let now = Arc::clone(&state);
+    let map = r#"<script type="importmap">{"integrity":{"/a.js":"sha384-x"}}</script>"#;
+    let origin = Origin::plain("127.0.0.1", move |target| {
+        let page = "<script type=module src=/a.js></script><script>a</script>";
+        match (target.split('?').next().unwrap(), now.load(Ordering::Relaxed)) {
+            ("/", 1) => html(&format!("{map}{page}")),
+            ("/about", 2) => ok("Content-Type: text/html\r\nETag: W/\"x-sk0123abcd\"\r\n", page.as_bytes()),
+            ("/" | "/about", _) => ok("Content-Type: text/html\r\nETag: W/\"x\"\r\n", page.as_bytes()),
+            ("/a.js", _) => js("a"),
+            _ => missing(),
+        }
+    })
+    .await;
+    let learner = learner(&origin);
+    assert!(is_learned(&learner.step().await, &Why::First));
+    let good = manifest(&learner);
+    let url = format!("http://{}", origin.address);
+    for (through_us, why) in
+        [(1, "/ came through Sekisho itself, as its import map"), (2, "/about came through Sekisho")]
+    {
+        state.store(through_us, Ordering::Relaxed);
+        let (status, printed, told) = command(&[&url]);
+        assert_eq!((status, printed.as_str()), (Some(2), ""), "{told}");
+        assert!(told.contains(why) && told.contains("Give the address of the server behind it"), "{told}");
+        let step = learner.step().await;
+        assert!(matches!(step, Step::Failed(_)), "{step}");
+        assert!(step.to_string().starts_with(&format!("pages: not learned, what is known stays: {why}")), "{step}");
+        assert_eq!(manifest(&learner), good);
+    }
+    assert!(learner.metrics().contains("\nsekisho_page_manifest_failures_total 2\n"));
+    state.store(0, Ordering::Relaxed);
+    assert!(matches!(learner.step().await, Step::Unchanged));
+}

@@ -2,6 +2,8 @@
 
 /// What stands before our number.
 const MARK: &str = "-sk";
+/// How many digits the number has: hexadecimal, all 32 bits.
+const DIGITS: usize = 8;
 
 /// The tag of a page (RFC 9110 section 8.8.3), with our number in it. `None` when it is no tag.
 pub fn mark(tag: &[u8], number: u32) -> Option<String> {
@@ -19,6 +21,14 @@ pub fn unmark(if_none_match: &[u8], number: u32) -> Option<String> {
     let own = tags.filter(|tag| is_tag(tag)).filter_map(|tag| Some(format!("{}\"", tag.strip_suffix(&ours)?)));
     let own: Vec<String> = own.collect();
     (!own.is_empty()).then(|| own.join(", "))
+}
+
+/// Whether a tag has a number of ours in it, whichever: the page has been through us.
+pub fn is_marked(tag: &[u8]) -> bool {
+    let inner = tag.trim_ascii().strip_suffix(b"\"").unwrap_or_default();
+    let number =
+        inner.split_at_checked(inner.len().saturating_sub(DIGITS)).filter(|(rest, _)| rest.ends_with(MARK.as_bytes()));
+    number.is_some_and(|(_, number)| number.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 /// Whether a text is one entity tag. A comma within is none that anybody sends, and would make a list.
@@ -41,6 +51,20 @@ mod tests {
         for other in ["\"abc\"", "*", "", "\"abc-sk00000002\"", "abc-sk0000001f", "\"a\"b-sk0000001f\""] {
             assert_eq!(unmark(other.as_bytes(), 0x1f), None, "{other}");
         }
+        for (tag, ours) in [
+            ("W/\"abc-sk0000001f\"", true),
+            ("\"abc-sk0000001f\" ", true),
+            ("\"abc-sk0000001F\"", false),
+            ("\"abc-sk000001f\"", false),
+            ("\"0000001f\"", false),
+            ("\"1f\"", false),
+            ("\"abc-sk0000001f-gzip\"", false),
+            ("abc-sk0000001f", false),
+            ("", false),
+        ] {
+            assert_eq!(is_marked(tag.as_bytes()), ours, "{tag}");
+        }
+        assert!(is_marked(mark(b"\"abc\"", u32::MAX).unwrap().as_bytes()));
         for no_tag in ["abc", "\"", "", "\"a,b\"", "\"a\"b\""] {
             assert_eq!(mark(no_tag.as_bytes(), 1), None, "{no_tag}");
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::PageRequest;
+pub use super::etag::is_marked;
 use super::manifest::{Integrity, Manifest};
 use crate::hash;
 use crate::json;

@@ -30,6 +30,7 @@ pub(super) async fn pages(origin: &Arc<Origin>, gap: Duration, known: &[(String,
     // What has the time in it would else be another build at each look.
     tokio::time::sleep(gap).await;
     looks.look(origin, &mut ()).await;
+    looks.are_the_servers()?;
     let marks = looks.marks();
     let shell = match marks.get("/") {
         Some(Mark { status: 200, constant }) => constant.clone(),

@@ -22,6 +22,7 @@ pub mod js;
 pub mod learn;
 pub mod loader;
 mod origin;
+mod ours;
 mod pages;
 mod patience;
 mod personal;
@@ -43,6 +44,7 @@ use crate::page::manifest::{Integrity, MAX_INLINE, Manifest};
 use html::{Item, Kind};
 use origin::Origin;
 pub use origin::PinError;
+pub use ours::Ours;
 pub use pages::PAGES;
 use pages::{Looks, Mark};
 pub use personal::Personal;
@@ -126,7 +128,7 @@ impl Progress for () {
 /// Reads a server's pages and all that they load.
 ///
 /// # Errors
-/// [`PinError`] if there is nothing to tell: no page could be read. All else is in the [`Report`].
+/// [`PinError`] if there is nothing to tell: no page could be read, or one that has been through Sekisho. All else is in the [`Report`].
 pub async fn run(options: &Options, progress: &mut dyn Progress) -> Result<(Manifest, Report), PinError> {
     let origin = Arc::new(Origin::new(options)?);
     read(&origin, options, progress).await.map(|Reading { manifest, report, .. }| (manifest, report))
@@ -146,6 +148,7 @@ async fn read(origin: &Arc<Origin>, options: &Options, progress: &mut dyn Progre
     looks.look(origin, progress).await;
     tokio::time::sleep(options.gap).await;
     looks.look(origin, progress).await;
+    looks.are_the_servers()?;
     // By two looks, as they will be compared with.
     let pages = looks.marks();
     let early = trust::judge(&looks.observations());
@@ -161,6 +164,7 @@ async fn read(origin: &Arc<Origin>, options: &Options, progress: &mut dyn Progre
 
     // The files took a while: a third look, and the last word.
     looks.look(origin, progress).await;
+    looks.are_the_servers()?;
     looks.tell(&mut problems);
     let verdict = trust::judge(&looks.observations());
     for (item, page, doubt) in &verdict.doubted {

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use url::{Host, Url};
 
+use super::ours::Ours;
 use super::personal::Personal;
 use super::report::{Problem, Trouble};
 use super::{FETCH_TIMEOUT, MAX_FILE_BYTES, MAX_TOTAL_BYTES, Options, PublicHost};
@@ -27,6 +28,8 @@ pub enum PinError {
     Fetcher(BadFetcher),
     /// No page could be read: why, for each.
     NoPage(Vec<Problem>),
+    /// This page has been through Sekisho.
+    Ours(String, Ours),
 }
 
 impl fmt::Display for PinError {
@@ -34,6 +37,10 @@ impl fmt::Display for PinError {
         match self {
             Self::Url(url) => write!(f, "{url} is no http or https URL of a server"),
             Self::Fetcher(error) => error.fmt(f),
+            Self::Ours(page, mark) => write!(
+                f,
+                "{page} came through Sekisho itself, as {mark} shows: what is added there would be taken for the server's own. Give the address of the server behind it, such as http://127.0.0.1:3000"
+            ),
             Self::NoPage(problems) => {
                 f.write_str("no page could be read")?;
                 problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
@@ -52,6 +59,8 @@ pub(super) struct Answer {
     /// The charset that the type names, in lower case.
     pub(super) charset: Option<String>,
     pub(super) location: Option<Url>,
+    /// `ETag`.
+    pub(super) tag: Option<Vec<u8>>,
     /// Why others may get something else.
     pub(super) personal: Option<Personal>,
     pub(super) body: Vec<u8>,
@@ -149,6 +158,7 @@ impl Origin {
             name.trim().eq_ignore_ascii_case("charset").then_some(value)
         });
         let location = field(LOCATION).and_then(|location| own.join(location).ok());
+        let tag = head.headers.get(ETAG).map(|tag| tag.as_bytes().to_vec());
         let personal = Personal::of(&head.headers);
         let mut body = Vec::new();
         if wanted(head.status.as_u16()) {
@@ -161,7 +171,7 @@ impl Origin {
                 body.extend_from_slice(&piece);
             }
         }
-        Ok(Answer { status: head.status.as_u16(), essence, charset, location, personal, body })
+        Ok(Answer { status: head.status.as_u16(), essence, charset, location, tag, personal, body })
     }
 }
 

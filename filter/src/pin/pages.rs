@@ -8,7 +8,8 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::html::{self, Page};
-use super::origin::{Origin, is_redirect};
+use super::origin::{Origin, PinError, is_redirect};
+use super::ours::Ours;
 use super::report::{Problems, Trouble};
 use super::trouble::is_status_of_trouble;
 use super::trust::{self, Observation};
@@ -181,6 +182,15 @@ impl Looks {
         self.good().flat_map(|page| &page.seen).any(|seen| seen.page.has_import_map)
     }
 
+    /// Whether no page has been through us on its way.
+    pub(super) fn are_the_servers(&self) -> Result<(), PinError> {
+        let ours = |page: &Watched| match page.trouble {
+            Some(Trouble::Ours(mark)) => Some(PinError::Ours(page.path.clone(), mark)),
+            _ => None,
+        };
+        self.pages.iter().find_map(ours).map_or(Ok(()), Err)
+    }
+
     /// What relative URLs on a page are relative to.
     pub(super) fn bases(&self) -> BTreeMap<&str, &Url> {
         self.good().filter_map(|page| Some((page.path.as_str(), &page.seen.first()?.page.base))).collect()
@@ -248,7 +258,11 @@ async fn fetch(origin: &Origin, mut url: Url) -> Result<(u16, Page), Trouble> {
         if let Some(charset) = answer.charset.filter(|charset| !matches!(charset.as_str(), "utf-8" | "utf8")) {
             return Err(Trouble::Unreadable(format!("charset {charset}")));
         }
-        return Ok((answer.status, html::read(&answer.body, &url).map_err(Trouble::Unreadable)?));
+        let page = html::read(&answer.body, &url).map_err(Trouble::Unreadable)?;
+        return match Ours::of(answer.tag.as_deref(), &page) {
+            Some(mark) => Err(Trouble::Ours(mark)),
+            None => Ok((answer.status, page)),
+        };
     }
     Err(Trouble::Redirected(url.into()))
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::html::{Item, Kind};
+use super::ours::Ours;
 use super::personal::Personal;
 use super::trust::Doubt;
 use crate::media::net::FetchError;
@@ -57,6 +58,8 @@ pub enum Trouble {
     },
     /// A file that others may get in another form.
     Personal(Personal),
+    /// A page that has been through us.
+    Ours(Ours),
     /// It belongs to somebody else.
     OtherOrigin,
     /// A module is imported by a bare name.
@@ -131,6 +134,7 @@ impl fmt::Display for Trouble {
                 write!(f, "{what} {why}, not trusted: {hash} {excerpt}")
             }
             Self::Personal(why) => write!(f, "not pinned: not the same for everybody ({why})"),
+            Self::Ours(mark) => write!(f, "came through Sekisho itself, as {mark} shows"),
             Self::OtherOrigin => f.write_str("not pinned: other origin"),
             Self::Bare => f.write_str("import by a bare name: needs an import map"),
             Self::Computed(count) => write!(f, "{count} import() of what only running it would tell"),
