@@ -76,6 +76,8 @@ fn learner(learn: &Learn, media: &Settings) -> Result<Arc<Learner>, Failure> {
         .map(|host| PublicHost::new(host).ok_or_else(|| Failure::Usage(format!("page.learn_host: {host} is no host"))));
     let options = Options {
         host: host.transpose()?,
+        pages: learn.pages.clone(),
+        languages: learn.languages.clone(),
         extra_roots: media.ca_file.as_ref().map(PathBuf::from),
         name_servers: media.name_servers.clone(),
         ..Options::new(Url::parse(&learn.origin).map_err(wrong)?)

@@ -19,6 +19,15 @@ pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The longest name of RFC 1035 section 2.3.4 and a port, in bytes.
 const MAX_HOST_BYTES: usize = 253 + ":65535".len();
 
+/// The most pages that are named: each is looked at three times.
+const MAX_PAGES: usize = 64;
+/// The longest path of a page, in bytes.
+const MAX_PAGE_BYTES: usize = 512;
+/// The most languages that are named.
+const MAX_LANGUAGES: usize = 64;
+/// The longest language tag (RFC 5646 section 4.4.1), in bytes.
+const MAX_LANGUAGE_BYTES: usize = 35;
+
 /// The longest period: pages of a new build are broken for as long.
 const MAX_PERIOD_SECONDS: u32 = 3600;
 
@@ -29,6 +38,10 @@ pub struct Learn {
     pub origin: String,
     /// The host under which the server is public, if `origin` has another.
     pub host: Option<String>,
+    /// Pages that are read beside those of `sekisho pin`: paths, in which `{}` stands for a random word.
+    pub pages: Vec<String>,
+    /// The only languages whose scripts are read; empty: all.
+    pub languages: Vec<String>,
     /// How often the service looks at the server, and the filter asks the service.
     pub period: Duration,
     /// The cluster of the service.
@@ -50,6 +63,24 @@ impl Learn {
             "",
             "the host under which the server is public, such as `social.example`, where `learn_origin` has another: the server is asked for it, as by https, and its URLs are the server's own",
         );
+        let pages = reader.fixed(|reader| {
+            reader.strings(
+                "learn_pages",
+                MAX_PAGES,
+                MAX_PAGE_BYTES,
+                is_page,
+                "pages that have inline scripts of their own, or load what no other page does, as paths from the root: read beside those that every server is asked for. `{}` stands for a random word. Each has to be there, with 200",
+            )
+        });
+        let languages = reader.fixed(|reader| {
+            reader.strings(
+                "learn_languages",
+                MAX_LANGUAGES,
+                MAX_LANGUAGE_BYTES,
+                is_language,
+                "the only languages whose scripts are read, such as `ja-JP`, where a server has the same scripts for each; those of others have no `integrity`. Empty: all",
+            )
+        });
         let seconds = reader.fixed(|reader| {
             reader.integer(
                 "learn_seconds",
@@ -80,7 +111,7 @@ impl Learn {
         if cluster.is_empty() {
             reader.error("learn_cluster", "expected the name of a cluster".to_owned());
         }
-        Some(Self { origin, host: public, period: Duration::from_secs(seconds.into()), cluster })
+        Some(Self { origin, host: public, pages, languages, period: Duration::from_secs(seconds.into()), cluster })
     }
 }
 
@@ -135,6 +166,17 @@ fn is_origin(text: &str) -> bool {
     host.is_some_and(is_host)
 }
 
+fn is_page(text: &str) -> Result<(), &'static str> {
+    let is_path = text.starts_with('/') && !text.starts_with("//") && !text.contains('#');
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if is_path && is_plain { Ok(()) } else { Err("expected a path from the root, such as `/about`") }
+}
+
+fn is_language(text: &str) -> Result<(), &'static str> {
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if text.split('-').all(is_part) { Ok(()) } else { Err("expected a language, such as `ja-JP`") }
+}
+
 fn is_host(text: &str) -> bool {
     PageRequest::host(text.as_bytes()).is_some_and(|read| read == text)
 }
@@ -167,16 +209,7 @@ mod tests {
                 "{origin}"
             );
         }
-        assert_eq!(learn.host, None);
-        let policy = Policy::parse(br#"{"page":{"learn_origin":"http://a","learn_host":"b.example:8443"}}"#).unwrap();
-        assert_eq!(policy.page.settings.learn.clone().unwrap().host.as_deref(), Some("b.example:8443"));
-        for host in ["https://b.example", "b.example/", "B.example", "b_c", "[::1]", "b.example:x", "u@b"] {
-            assert_eq!(
-                errors(&format!(r#"{{"learn_origin":"http://a","learn_host":"{host}"}}"#)),
-                ["$.page.learn_host: expected a host, and its port if it is not 443, such as `social.example`"],
-                "{host}"
-            );
-        }
+        assert_eq!((learn.host, learn.pages.len(), learn.languages.len()), (None, 0, 0));
         assert_eq!(
             errors(r#"{"learn_origin":"http://a","learn_cluster":"","learn_seconds":0}"#),
             [
@@ -184,6 +217,43 @@ mod tests {
                 "$.page.learn_cluster: expected the name of a cluster"
             ]
         );
+    }
+
+    #[test]
+    fn what_is_read_and_under_which_name() {
+        let policy = Policy::parse(br#"{"page":{"learn_origin":"http://a","learn_host":"b.example:8443"}}"#).unwrap();
+        assert_eq!(policy.page.settings.learn.clone().unwrap().host.as_deref(), Some("b.example:8443"));
+        let policy =
+            br#"{"page":{"learn_origin":"http://a","learn_pages":["/x/{}?y","/z"],"learn_languages":["ja-JP"]}}"#;
+        let learn = Policy::parse(policy).unwrap().page.settings.learn.clone().unwrap();
+        assert_eq!(
+            (learn.pages, learn.languages),
+            (vec!["/x/{}?y".to_owned(), "/z".to_owned()], vec!["ja-JP".to_owned()])
+        );
+        for page in ["x", "//x", "https://a/x", "/x y", "/\\\\x", "/\u{e9}", "/x#y"] {
+            assert_eq!(
+                errors(&format!(r#"{{"learn_origin":"http://a","learn_pages":["{page}"]}}"#)),
+                ["$.page.learn_pages[0]: expected a path from the root, such as `/about`"],
+                "{page}"
+            );
+        }
+        for language in ["-", "ja_JP", "ja-"] {
+            assert_eq!(
+                errors(&format!(r#"{{"learn_origin":"http://a","learn_languages":["{language}"]}}"#)),
+                ["$.page.learn_languages[0]: expected a language, such as `ja-JP`"],
+                "{language}"
+            );
+        }
+        let many: Vec<String> = (0..=MAX_PAGES).map(|n| format!("\"/{n}\"")).collect();
+        let many = errors(&format!(r#"{{"learn_origin":"http://a","learn_pages":[{}]}}"#, many.join(",")));
+        assert_eq!(many, ["$.page.learn_pages: at most 64 items"]);
+        for host in ["https://b.example", "b.example/", "B.example", "b_c", "[::1]", "b.example:x", "u@b"] {
+            assert_eq!(
+                errors(&format!(r#"{{"learn_origin":"http://a","learn_host":"{host}"}}"#)),
+                ["$.page.learn_host: expected a host, and its port if it is not 443, such as `social.example`"],
+                "{host}"
+            );
+        }
     }
 
     #[test]
