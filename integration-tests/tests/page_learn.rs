@@ -178,6 +178,42 @@ fn injected_scripts_are_not_trusted(stack: &Stack) {
 }
 
 #[test]
+fn a_server_under_another_name() {
+    // To the learner it answers only under its public name; a page that nobody else would look for has a script of its own; a file changes behind its URL.
+    let version = Arc::new(AtomicUsize::new(1));
+    let now = Arc::clone(&version);
+    let file = |version: usize| format!("export const version = {version};");
+    let site = Site::start(move |asked: &Asked| {
+        let is_learner = asked.field("user-agent").is_some_and(|agent| agent.contains("sekisho-pin"));
+        let is_public =
+            asked.field("host") == Some("social.example") && asked.field("x-forwarded-proto") == Some("https");
+        match asked.target.split('?').next().unwrap_or_default() {
+            _ if is_learner && !is_public => Answer::plain(301, "").with("location", "https://social.example/"),
+            "/vite/entry.js" => Answer::of("text/javascript", file(now.load(Ordering::SeqCst))),
+            "/plugin" => Answer::of("text/html", "<head><script>plugin()</script></head>"),
+            _ => Answer::of(
+                "text/html",
+                "<head><script>shell()</script><script type=\"module\" src=\"/vite/entry.js\"></script></head>",
+            ),
+        }
+    });
+    let policy = policy(&site, r#","learn_host":"social.example","learn_pages":["/plugin"]"#);
+    let stack =
+        Stack::start(&Options::new(site.addr()).unwrap().policy(&policy).media(&policy).concurrency(WORKERS)).unwrap();
+    trusted_everywhere(&stack, &source("plugin()"), LEARNING);
+    assert!(csp(&get(&stack, "/")).contains(&source("shell()")));
+    let has = |version: usize| {
+        let integrity = Integrity::sha384(file(version).as_bytes());
+        get(&stack, "/").text().contains(&format!("integrity=\"{integrity}\""))
+    };
+    assert!(has(1) && !has(2));
+    version.store(2, Ordering::SeqCst);
+    assert!(wait_until(LEARNING, || (0..FRESH).all(|_| has(2))));
+    assert_eq!(told(&stack, "pages: learned again, /vite/entry.js has changed: "), 1);
+    assert_no_restart(&stack);
+}
+
+#[test]
 fn what_is_no_manifest_changes_nothing() {
     const GOOD: usize = 4;
     // What answers for the service: the server itself, as it likes.

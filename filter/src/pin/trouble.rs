@@ -97,7 +97,7 @@ impl Trouble {
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Unsteady(..) | Self::Changed => true,
-            Self::Status(status) => is_status_of_trouble(*status),
+            Self::Status(status) | Self::PageStatus(status) => is_status_of_trouble(*status),
             _ => false,
         }
     }
