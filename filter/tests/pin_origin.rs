@@ -125,6 +125,35 @@ async fn another_page_that_changed_is_learned_again() {
 }
 
 #[tokio::test]
+async fn a_build_that_comes_while_all_is_read_is_not_half_learned() {
+    // The look takes `/` twice, the reading three times: the last of them shows the new build.
+    const LOOKS_OF_THE_OLD_BUILD: usize = 4;
+    let (state, looks) = (Arc::new(AtomicUsize::new(1)), AtomicUsize::new(0));
+    let now = Arc::clone(&state);
+    let origin = Origin::plain("127.0.0.1", move |target| {
+        let state = now.load(Ordering::Relaxed);
+        match target.split('?').next().unwrap() {
+            "/" if state == 2 && looks.fetch_add(1, Ordering::Relaxed) >= LOOKS_OF_THE_OLD_BUILD => {
+                html("<script>new</script><script src=/a.js></script>")
+            }
+            "/" => html("<script>old</script><script src=/a.js></script>"),
+            "/a.js" => js(&state.to_string()),
+            _ => missing(),
+        }
+    })
+    .await;
+    let learner = learner(&origin);
+    assert!(is_learned(&learner.step().await, &Why::First));
+    let good = manifest(&learner);
+    state.store(2, Ordering::Relaxed);
+    let step = learner.step().await;
+    assert!(matches!(step, Step::Worse { why: Why::Changed(_), .. }), "{step}");
+    assert_eq!(manifest(&learner), good);
+    assert!(is_learned(&learner.step().await, &Why::ShellChanged));
+    assert!(manifest(&learner).contains(&hash("new")) && manifest(&learner).contains(&integrity("2")));
+}
+
+#[tokio::test]
 async fn many_files_have_their_turn() {
     const FILES: usize = 100;
     const AT_ONCE: usize = 16;
