@@ -34,9 +34,12 @@ cargo xtask bench [--quick] [--native] [--pages] [--guards]
 const FULL: Plan = Plan { rounds: 20, requests: 5_000, warm_up: 500, connections: 4 };
 const QUICK: Plan = Plan { rounds: 2, requests: 300, warm_up: 50, connections: 4 };
 
-/// The same of pages, which are larger.
-const FULL_PAGES: Plan = Plan { rounds: 24, requests: 200, warm_up: 30, connections: 4 };
-const QUICK_PAGES: Plan = Plan { rounds: 2, requests: 20, warm_up: 5, connections: 2 };
+/// The same of pages: short ones, and long ones, which take a hundred times as long where they are compressed.
+const FULL_PAGES: [Plan; 2] = [
+    Plan { rounds: 28, requests: 1_000, warm_up: 100, connections: 4 },
+    Plan { rounds: 14, requests: 100, warm_up: 10, connections: 4 },
+];
+const QUICK_PAGES: [Plan; 2] = [Plan { rounds: 2, requests: 20, warm_up: 5, connections: 2 }; 2];
 
 /// Batches of the native decision.
 const FULL_BATCHES: usize = 301;
