@@ -103,6 +103,8 @@ pub enum ReportResult {
     Read,
     /// It could not be.
     Refused,
+    /// It was about pages of other hosts.
+    Foreign,
     /// There were too many.
     Limited,
 }
@@ -200,6 +202,7 @@ impl fmt::Display for Counter {
             Self::Report(result) => {
                 let result = match result {
                     ReportResult::Read => "read",
+                    ReportResult::Foreign => "foreign",
                     ReportResult::Refused => "refused",
                     ReportResult::Limited => "limited",
                 };
@@ -251,7 +254,9 @@ pub fn initial(policy: &Policy) -> Vec<Counter> {
         let is_enforced = mode == Mode::Enforce;
         counters.extend(Change::ALL.map(|change| Counter::Preview { change, is_enforced }));
     }
-    counters.extend([ReportResult::Read, ReportResult::Refused, ReportResult::Limited].map(Counter::Report));
+    counters.extend(
+        [ReportResult::Read, ReportResult::Foreign, ReportResult::Refused, ReportResult::Limited].map(Counter::Report),
+    );
     counters.extend([Counter::Poll { ok: true }, Counter::Poll { ok: false }, Counter::RefusedValues]);
     counters
 }

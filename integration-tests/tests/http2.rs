@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{HeaderMap, HeaderValue, Request};
+use integration_tests::client::exchange;
 use integration_tests::harness::{FORGED, LIKE, assert_no_restart, start};
 use tokio::net::TcpStream;
 
@@ -72,4 +73,25 @@ fn deliveries_over_http2_are_judged_in_any_framing() {
     assert_eq!(arrived.len(), 8);
     assert!(arrived.iter().all(|request| request.body() == LIKE));
     assert_no_restart(&stack);
+}
+
+/// What the filter says in `Via`: it tells HTTP/1 by the order of the pseudo-fields, and asks Envoy otherwise.
+#[test]
+fn via_names_the_protocol_that_a_request_came_by() {
+    let (origin, stack) = start(|options| options);
+    let request = b"GET /notes/1 HTTP/1.1\r\nHost: sekisho.example\r\n\r\n";
+    assert_eq!(exchange(stack.addr(), request).unwrap().status, 200);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut client = connect(stack.addr()).await;
+        let request = Request::get("http://sekisho.example/notes/2").body(()).unwrap();
+        let (response, _) = client.send_request(request, true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200);
+    });
+    let arrived = origin.take_requests();
+    let protocols = arrived.iter().map(|request| {
+        let via = String::from_utf8_lossy(request.field("via").unwrap()).into_owned();
+        via.split_once(" sekisho-").unwrap().0.to_owned()
+    });
+    assert_eq!(protocols.collect::<Vec<_>>(), ["1.1", "2"]);
 }

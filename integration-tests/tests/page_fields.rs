@@ -277,8 +277,7 @@ fn what_is_no_page() {
     }
     // A policy of a script would be that of a worker. The others pass by the route of assets, where the filter is off: a page there, of a server that answers so for unknown files,
     // has no inline scripts.
-    const INERT: &str =
-        "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'";
+    const INERT: &str = "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'";
     for (target, policies) in [("/sw.js", vec![]), ("/vite/a.js", vec![INERT]), ("/embed_vite/page", vec![INERT])] {
         let got = get(&stack, target);
         assert_eq!((all(&got, CSP), all(&got, "x-content-type-options")), (policies, vec!["nosniff"]), "{target}");

@@ -190,7 +190,7 @@ impl Learned {
             Level::Info,
             &format!("sekisho: pages: manifest loaded: {fingerprint:08x}, {}", known.manifest.summary()),
         );
-        for warning in page.settings.warnings() {
+        for warning in page.settings.manifest_warnings() {
             abi::log(Level::Warn, &format!("sekisho: {warning}"));
         }
     }

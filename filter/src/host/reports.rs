@@ -37,7 +37,12 @@ impl Reporter {
     ) -> u16 {
         match reports::read(content_type, body, is_own) {
             Ok(reports) => {
-                metrics.count(Counter::Report(ReportResult::Read), 1);
+                let is_foreign = reports.is_of_another_host && reports.violations.is_empty();
+                let result = if is_foreign { ReportResult::Foreign } else { ReportResult::Read };
+                metrics.count(Counter::Report(result), 1);
+                if reports.is_of_another_host {
+                    tell(FOREIGN, "foreign");
+                }
                 reports.violations.iter().for_each(|violation| self.note(violation, metrics));
                 204
             }
@@ -68,6 +73,9 @@ impl Reporter {
         }
     }
 }
+
+/// What the log says, once, of reports about pages of other hosts: anybody can send them, and so does every browser where a proxy changes `Host`.
+const FOREIGN: &str = "sekisho: page: reports about pages of other hosts are ignored: if a proxy in front changes Host, name what browsers see in page.hosts";
 
 /// Reports of so many seconds may come at once: those of one page come together.
 const BURST_SECONDS: u32 = 5;

@@ -135,7 +135,7 @@ fn quoted(hashes: &[Integrity]) -> impl Iterator<Item = String> {
 
 /// Where the known scripts lie, beside what the preset knows: their folders, or the very file where it lies at the root. Never a folder of users' files.
 fn paths(manifest: &Manifest, preset: &[String], files: Preset) -> Vec<String> {
-    let urls = manifest.scripts.keys().chain(manifest.modules.keys());
+    let urls = manifest.scripts.keys().chain(manifest.modules.keys()).chain(&manifest.unpinned);
     let own = urls.filter(|url| url.starts_with('/')).map(|url| url.split(['?', '#']).next().unwrap_or(url));
     let folders: BTreeSet<&str> = own
         .map(|path| match path.rfind('/') {
@@ -304,9 +304,12 @@ mod tests {
         let integrity = format!("sha384-{}", "B".repeat(64));
         let scripts: Vec<String> = (0..40).map(|n| format!(r#""/plugins/p{n}/x.js":"{integrity}""#)).collect();
         let odd = format!(r#""/a;b/c,d/x.js":"{integrity}""#);
-        let policy = format!(r#"{{"page":{{"manifest":{{"version":1,"scripts":{{{},{odd}}}}}}}}}"#, scripts.join(","));
+        let scripts = scripts.join(",");
+        let policy = format!(
+            r#"{{"page":{{"manifest":{{"version":1,"scripts":{{{scripts},{odd}}},"unpinned":["/app/mine.js"]}}}}}}"#
+        );
         let text = written(&policy, PLACE);
         assert!((0..40).all(|n| text.contains(&format!(" a.example/plugins/p{n}/"))), "{text}");
-        assert!(text.contains(" a.example/a%3Bb/c%2Cd/"), "{text}");
+        assert!(text.contains(" a.example/a%3Bb/c%2Cd/") && text.contains(" a.example/app/"), "{text}");
     }
 }

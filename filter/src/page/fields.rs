@@ -2,6 +2,10 @@
 
 use std::borrow::Cow;
 
+/// Fields that tell of the server's own bytes, which a changed body is not any more.
+pub const OF_ITS_BYTES: [&str; 7] =
+    ["content-length", "accept-ranges", "last-modified", "content-md5", "digest", "content-digest", "repr-digest"];
+
 /// Fields by name, in their order.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'f>(pub &'f [(&'f [u8], &'f [u8])]);

@@ -1,6 +1,6 @@
 //! What is known of the server's pages: which inline scripts are its own, and the integrity of what they load.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use base64::Engine as _;
@@ -35,6 +35,8 @@ pub struct Manifest {
     pub modules: BTreeMap<String, Integrity>,
     /// Whether a page has an import map of its own; there is none beside it then.
     pub has_import_map: bool,
+    /// Scripts and modules that are not the same for everybody: allowed by where they lie, without integrity.
+    pub unpinned: BTreeSet<String>,
 }
 
 /// Hashes of what stands in the pages, as they stand in a policy: SHA-256 of the exact text.
@@ -123,9 +125,10 @@ impl Manifest {
                     Json::Bool(value) => manifest.has_import_map = *value,
                     other => errors.add(".has_import_map", &format!("expected true or false, found {}", other.kind())),
                 },
+                "unpinned" => manifest.unpinned = errors.list(".unpinned", value),
                 other => errors.add(
                     &format!("[{:?}]", short(other)),
-                    "unknown key; known are version, inline, scripts, styles, modules, has_import_map",
+                    "unknown key; known are version, inline, scripts, styles, modules, has_import_map, unpinned",
                 ),
             }
         }
@@ -162,6 +165,7 @@ impl Manifest {
             "styles": urls(&self.styles),
             "modules": urls(&self.modules),
             "has_import_map": self.has_import_map,
+            "unpinned": self.unpinned,
         })
     }
 }
@@ -230,6 +234,25 @@ impl Errors {
         hashes
     }
 
+    fn list(&mut self, path: &str, json: &Json<'_>) -> BTreeSet<String> {
+        let Json::Array(items) = json else {
+            self.add(path, &format!("expected an array, found {}", json.kind()));
+            return BTreeSet::new();
+        };
+        if items.len() > MAX_URLS {
+            self.add(path, &format!("at most {MAX_URLS} URLs"));
+            return BTreeSet::new();
+        }
+        let mut urls = BTreeSet::new();
+        for (index, item) in items.iter().enumerate() {
+            match item.as_str().filter(|url| is_url(url)) {
+                Some(url) => drop(urls.insert(url.to_owned())),
+                None => self.add(&format!("{path}[{index}]"), EXPECTED_URL),
+            }
+        }
+        urls
+    }
+
     fn urls(&mut self, path: &str, json: &Json<'_>) -> BTreeMap<String, Integrity> {
         let members = self.members(path, json);
         if members.len() > MAX_URLS {
@@ -240,7 +263,7 @@ impl Errors {
         for (url, value) in members {
             let path = format!("{path}[{:?}]", short(url));
             if !is_url(url) {
-                self.add(&path, "expected a path from the root or an https URL, in plain ASCII");
+                self.add(&path, EXPECTED_URL);
             }
             match value.as_str().and_then(Integrity::new) {
                 Some(hash) => drop(urls.insert(url.to_owned(), hash)),
@@ -251,6 +274,7 @@ impl Errors {
     }
 }
 
+const EXPECTED_URL: &str = "expected a path from the root or an https URL, in plain ASCII";
 const EXPECTED_HASH: &str = "expected a hash such as sha384-.. of the right length";
 
 fn short(key: &str) -> String {
@@ -283,7 +307,7 @@ mod tests {
         let sha256 = "sha256-8Vgu9NmMNgEFhLmk+csi/DvV0bC3WAninnZflX8415c=";
         let sha384 = format!("sha384-{}", "A".repeat(64));
         let manifest = read(&format!(
-            r#"{{"version":1,"inline":{{"scripts":["{sha256}"]}},"modules":{{"/vite/a.js":"{sha384}"}},"styles":{{"https://a.example/b.css":"{sha384}"}}}}"#
+            r#"{{"version":1,"inline":{{"scripts":["{sha256}"]}},"modules":{{"/vite/a.js":"{sha384}"}},"styles":{{"https://a.example/b.css":"{sha384}"}},"unpinned":["/app/mine.js"]}}"#
         ))
         .unwrap();
         assert_eq!(manifest.inline.scripts.first().map(Integrity::as_str), Some(sha256));
@@ -293,7 +317,7 @@ mod tests {
     #[test]
     fn all_errors_are_named() {
         assert_eq!(
-            read(r#"{"version":2,"inline":{"scripts":["sha256-x",7],"other":[]},"modules":{"a.js":"md5-x","//b":null},"more":1}"#).unwrap_err(),
+            read(r#"{"version":2,"inline":{"scripts":["sha256-x",7],"other":[]},"modules":{"a.js":"md5-x","//b":null},"more":1,"unpinned":["x"]}"#).unwrap_err(),
             [
                 ".version: expected 1",
                 ".inline[\"scripts\"][0]: expected a hash such as sha384-.. of the right length",
@@ -303,7 +327,8 @@ mod tests {
                 ".modules[\"a.js\"]: expected a hash such as sha384-.. of the right length",
                 ".modules[\"//b\"]: expected a path from the root or an https URL, in plain ASCII",
                 ".modules[\"//b\"]: expected a hash such as sha384-.. of the right length",
-                "[\"more\"]: unknown key; known are version, inline, scripts, styles, modules, has_import_map",
+                "[\"more\"]: unknown key; known are version, inline, scripts, styles, modules, has_import_map, unpinned",
+                ".unpinned[0]: expected a path from the root or an https URL, in plain ASCII",
             ]
         );
         assert_eq!(read("{}").unwrap_err(), [".version: expected 1, found nothing"]);

@@ -1,7 +1,7 @@
 //! What becomes of a response, decided at its head: nginx cannot hold it back, and what the body holds is no witness for itself.
 
 use super::csp;
-use super::fields::{Changes, Received, Rewrite};
+use super::fields::{Changes, OF_ITS_BYTES, Received, Rewrite};
 use super::import_map::ImportMap;
 use super::settings::{Merge, Strength};
 use super::text::{Framing, Place, PolicyText};
@@ -11,10 +11,6 @@ use super::{Page, PageRequest, authority, etag, rewrite, security_fields};
 /// The field that a policy is enforced by.
 pub const CSP: &str = "content-security-policy";
 const CSP_REPORT_ONLY: &str = "content-security-policy-report-only";
-
-/// Fields that tell of the server's own bytes, which a page is not any more.
-const OF_ITS_BYTES: [&str; 7] =
-    ["content-length", "accept-ranges", "last-modified", "content-md5", "digest", "content-digest", "repr-digest"];
 
 /// Fields that are kept: with a page, or about its host.
 const KEPT: [&str; 12] = [
@@ -39,8 +35,8 @@ impl Page {
             // Our own tag was in the question: this is the page that the browser has.
             304 => request.revalidates.then_some(Treatment::Page),
             100..=199 | 204 | 205 => None,
-            // Without a place to go to it is shown.
-            300..=399 if received.has("location") => None,
+            // All others browsers show.
+            301 | 302 | 303 | 307 | 308 if received.has("location") => None,
             _ => {
                 let is_file = self.settings.preset.is_file(&request.route) && !self.is_exempt(request);
                 Some(Treatment::of(is_file, received.only("content-type")))
@@ -363,6 +359,7 @@ mod tests {
             assert_eq!(changes, Changes::default(), "{status}");
         }
         assert!(changes("{}", "/", 302, &[HTML]).is_page, "browsers show it");
+        assert!(changes("{}", "/", 300, &[HTML, ("location", "/x")]).is_page, "and this");
     }
 
     #[test]

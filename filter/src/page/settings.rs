@@ -300,12 +300,18 @@ impl Settings {
             let told = |(source, why)| format!("page.sources[{directive:?}]: {source}: {why}");
             warnings.extend(sources.iter().filter_map(weak).map(told));
         }
+        warnings.extend(self.manifest_warnings());
+        warnings
+    }
+
+    /// The same of the manifest, pinned or learned.
+    pub fn manifest_warnings(&self) -> Vec<String> {
         let maps = self.manifest.as_ref().filter(|_| self.import_map).map(ImportMaps::new).unwrap_or_default();
-        warnings.extend(maps.too_long().map(|(language, bytes)| {
+        let of_maps = maps.too_long().map(|(language, bytes)| {
             let of = if language.is_empty() { String::new() } else { format!(" of {language}") };
             format!("page: an import map{of} would have {bytes} bytes, of at most {MAX_IMPORT_MAP_BYTES}: such pages have none, and their modules no integrity")
-        }));
-        warnings
+        });
+        of_maps.collect()
     }
 }
 
@@ -387,6 +393,7 @@ fn manifest_schema() -> Value {
             "inline": {"type": "object", "additionalProperties": false, "properties": {"scripts": hashes, "handlers": hashes, "styles": hashes}},
             "scripts": urls, "styles": urls, "modules": urls,
             "has_import_map": {"type": "boolean"},
+            "unpinned": {"type": "array", "maxItems": MAX_URLS, "items": {"type": "string"}},
         },
     })
 }

@@ -21,6 +21,8 @@ use crate::page::manifest::Integrity;
 pub(super) struct Found {
     /// Files by what they are loaded as, and their URL.
     pub(super) files: BTreeMap<(FileKind, Url), Integrity>,
+    /// Those that are not the same for everybody.
+    pub(super) personal: BTreeSet<(FileKind, Url)>,
     /// Event handlers in the strings of scripts, and a script that has each.
     pub(super) handlers: BTreeMap<String, String>,
 }
@@ -179,7 +181,10 @@ impl<'o> Crawl<'o> {
         self.script(file.script, &url, url.as_str());
         match file.personal {
             // What it loads is followed all the same: those files speak for themselves.
-            Some(personal) => self.problems.note(url.into(), Trouble::Personal(personal)),
+            Some(personal) => {
+                self.problems.note(url.to_string(), Trouble::Personal(personal));
+                self.found.personal.insert((kind, url));
+            }
             None => drop(self.found.files.insert((kind, url), file.integrity)),
         }
     }

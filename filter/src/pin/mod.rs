@@ -160,7 +160,7 @@ async fn read(origin: &Arc<Origin>, options: &Options, progress: &mut dyn Progre
     let mut crawl = crawl::Crawl::new(Arc::clone(origin), options);
     crawl.seed(&early, &looks);
     let mut found = crawl.run(progress, &mut problems).await;
-    verify::again(origin, &mut found.files, progress, &mut problems).await;
+    verify::again(origin, &mut found, progress, &mut problems).await;
 
     // The files took a while: a third look, and the last word.
     looks.look(origin, progress).await;
@@ -170,7 +170,9 @@ async fn read(origin: &Arc<Origin>, options: &Options, progress: &mut dyn Progre
     for (item, page, doubt) in &verdict.doubted {
         problems.left_out(page.clone(), Trouble::doubt(item, *doubt));
         let own = Url::parse(&item.text).ok().and_then(|url| origin.own(&url));
-        found.files.retain(|(kind, url), _| !(kind.is(item.kind) && own.as_ref() == Some(url)));
+        let is_it = |(kind, url): &verify::Key| kind.is(item.kind) && own.as_ref() == Some(url);
+        found.files.retain(|key, _| !is_it(key));
+        found.personal.retain(|key| !is_it(key));
     }
     let trusted: Vec<_> = verdict.trusted.into_iter().filter(|(item, _)| is_inline(item)).collect();
     let manifest = manifest(origin, &trusted, &found, looks.has_import_map(), &mut problems);
@@ -226,5 +228,8 @@ fn manifest(
         };
         urls.insert(key, integrity.clone());
     }
+    // A style needs no more than its host.
+    let scripts = found.personal.iter().filter(|(kind, _)| *kind != asset::FileKind::Style);
+    manifest.unpinned = scripts.filter_map(|(_, url)| origin.key(url)).collect();
     manifest
 }

@@ -1,16 +1,15 @@
 //! The second look at each file, and later ones.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use url::Url;
 
 use super::asset::{self, File, FileKind};
+use super::crawl::Found;
 use super::origin::Origin;
 use super::report::{Problems, Trouble};
 use super::{CONCURRENCY, Progress, Stage};
-use crate::page::manifest::Integrity;
 
 /// Up to so many files all are looked at again; of more, as many, evenly spread.
 const MAX_LOOKED_AT: usize = 2_000;
@@ -21,10 +20,11 @@ pub(super) type Key = (FileKind, Url);
 /// Fetches files again, and leaves out what is not the same.
 pub(super) async fn again(
     origin: &Arc<Origin>,
-    files: &mut BTreeMap<Key, Integrity>,
+    found: &mut Found,
     progress: &mut dyn Progress,
     problems: &mut Problems,
 ) {
+    let Found { files, personal: personals, .. } = found;
     let step = files.len().div_ceil(MAX_LOOKED_AT).max(1);
     let chosen: Vec<Key> = files.keys().step_by(step).cloned().collect();
     if step > 1 {
@@ -38,6 +38,7 @@ pub(super) async fn again(
             Ok(File { personal: Some(personal), .. }) => {
                 problems.note(key.1.to_string(), Trouble::Personal(personal));
                 files.remove(&key);
+                personals.insert(key);
                 return;
             }
             Ok(file) if files.get(&key) == Some(&file.integrity) => return,

@@ -26,7 +26,7 @@ pub use settings::{Images, SUMMARY, Settings};
 
 use crate::decision::Mode;
 use crate::page::PageRequest;
-use crate::page::fields::{Changes, Received};
+use crate::page::fields::{Changes, OF_ITS_BYTES, Received};
 use crate::page::treatment;
 
 /// The guard of previews, compiled.
@@ -45,19 +45,8 @@ pub struct PreviewRequest {
     pub host: Option<String>,
 }
 
-/// Fields that are about the server's own bytes, or about a part of them.
-const OF_ITS_BYTES: [&str; 10] = [
-    "content-length",
-    "content-encoding",
-    "content-range",
-    "accept-ranges",
-    "etag",
-    "last-modified",
-    "content-md5",
-    "digest",
-    "content-digest",
-    "repr-digest",
-];
+/// Fields that are about more than the server's own bytes: how they come, and which they are.
+const OF_ITS_FORM: [&str; 3] = ["content-encoding", "content-range", "etag"];
 
 /// Fields by which a browser asks for less than a whole answer that can be read.
 const OF_PARTS: [&str; 4] = ["range", "if-range", "if-none-match", "if-modified-since"];
@@ -97,7 +86,7 @@ impl Preview {
         if !has_body || is_page || self.settings.mode == Mode::Off {
             return None;
         }
-        let mut changes = Changes { remove: OF_ITS_BYTES.to_vec(), ..Changes::default() };
+        let mut changes = Changes { remove: [&OF_ITS_BYTES[..], &OF_ITS_FORM].concat(), ..Changes::default() };
         changes.set("content-type", "application/json; charset=utf-8");
         changes.set("x-content-type-options", "nosniff");
         Some(changes)

@@ -1,5 +1,6 @@
 //! Bodies of reports, as browsers send them.
 
+use std::cell::Cell;
 use std::fmt;
 
 use super::{Blocked, BlockedKind, DESTINATIONS, Disposition, Kind, Violation, blocked};
@@ -58,6 +59,8 @@ pub struct Reports {
     pub violations: Vec<Violation>,
     /// How many reports there were of other types, without what makes a violation, or beyond [`MAX_REPORTS`].
     pub ignored: usize,
+    /// Whether there was one about a page of another host.
+    pub is_of_another_host: bool,
 }
 
 /// Reads a body. Its form is told by itself: browsers do not agree on which type goes with which. `is_own` tells whether a host is one that our pages have: what somebody says of
@@ -77,9 +80,15 @@ pub fn read(content_type: Option<&[u8]>, body: &[u8], is_own: impl Fn(&str) -> b
     let (Json::Array(_) | Json::Object(_)) = &json else { return Err(ReportError::Shape) };
     let items = json.as_list();
     let reports = items.iter().take(MAX_REPORTS).filter_map(Json::as_object);
+    let is_of_another_host = Cell::new(false);
+    let is_own = |host: &str| {
+        let is_own = is_own(host);
+        is_of_another_host.set(is_of_another_host.get() || !is_own);
+        is_own
+    };
     let violations: Vec<Violation> = reports.filter_map(|report| violation(report, &is_own)).collect();
     let ignored = items.len().saturating_sub(violations.len());
-    Ok(Reports { violations, ignored })
+    Ok(Reports { violations, ignored, is_of_another_host: is_of_another_host.get() })
 }
 
 /// A report, in whichever of the two forms.

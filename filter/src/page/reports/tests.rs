@@ -78,7 +78,7 @@ fn what_is_no_report() {
         r#"[{"type":"csp-violation"}]"#,
         r#"[{"type":7,"body":{}}]"#,
     ] {
-        assert_eq!(read(API, body.as_bytes()).unwrap(), Reports { violations: Vec::new(), ignored: 1 }, "{body}");
+        assert_eq!(read(API, body.as_bytes()).unwrap(), Reports { ignored: 1, ..Reports::default() }, "{body}");
     }
 }
 
@@ -89,6 +89,7 @@ fn only_pages_of_our_own_are_reported() {
             r#"{{"csp-report":{{"document-uri":"{document}","effective-directive":"img-src","blocked-uri":"https://x.example/"}}}}"#
         );
         let reports = super::read(CSP, body.as_bytes(), |host| host == "a.example").unwrap();
+        assert_eq!(reports.is_of_another_host, document.contains("b.example"));
         reports.violations.into_iter().map(|violation| violation.blocked.at).collect::<Vec<_>>()
     };
     assert_eq!(places("https://a.example:8443/x"), ["https://x.example"]);

@@ -74,15 +74,17 @@ impl Document {
         if self.foreigners.is_lost() || self.integration_points.is_lost() {
             return Err(Stopped::Ambiguous);
         }
+        if self.foreigners.number() == 0 {
+            self.integration_points.forget_closed();
+        }
         if matches!(name.as_str(), "svg" | "math") {
             return self.enter_foreign(element);
         }
-        if self.foreigners.number() == 0 {
-            self.integration_points.forget_closed();
-        } else if self.integration_points.was_closed() && TEXTS.contains(&name.as_str()) {
+        if self.foreigners.number() > 0 && self.integration_points.was_closed() && TEXTS.contains(&name.as_str()) {
             // Browsers ignore `</desc>` where another element is open in it, and are in HTML still.
             return Err(Stopped::Ambiguous);
-        } else if INTEGRATION_POINTS.contains(&name.as_str()) {
+        }
+        if self.foreigners.number() > 0 && INTEGRATION_POINTS.contains(&name.as_str()) {
             if has_odd_encoding(element) {
                 return Err(Stopped::Ambiguous);
             }

@@ -84,6 +84,11 @@ fn known_scripts_and_links_get_integrity() {
             "<svg><title>x</title><path/></svg><style></style><script~ src=/s.js>",
         ),
         ("<svg><svg><path/></svg></svg><script src=/s.js>", "<svg><svg><path/></svg></svg><script~ src=/s.js>"),
+        // Icons, each a drawing of its own.
+        (
+            "<svg><title>a</title></svg><svg><title>b</title></svg><svg><style></style></svg><script src=/s.js>",
+            "<svg><title>a</title></svg><svg><title>b</title></svg><svg><style></style></svg><script~ src=/s.js>",
+        ),
         ("<template><script src=/s.js></script></template>", "<template><script~ src=/s.js></script></template>"),
         ("<noscript><p></noscript><script src=/s.js>", "<noscript><p></noscript><script~ src=/s.js>"),
     ] {
