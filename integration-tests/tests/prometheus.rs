@@ -266,6 +266,8 @@ fn the_alert_fires_on_a_wave_its_command_works_and_the_dashboard_has_data() {
             && prometheus.query("changes(sekisho_policy_fingerprint[1m])").iter().any(|changes| *changes > 0.0)
     });
 
+    // Rates look back half a minute, and on a busy machine all this took longer.
+    pictures(&media);
     every_query_returns_data(&prometheus);
 }
 
