@@ -2,12 +2,15 @@
 //!
 //! It is learned at the start, and again when the shell changes: all that is trusted on `/`, which a new build changes. A file or another page may change
 //! behind a shell that does not, so each look reads some of them again too, the next ones each time (`known.rs`). What could not be learned whole, and what
-//! never stays as it is, is tried again less and less often (`pace.rs`). What is known stays until something better is.
+//! never stays as it is, is tried again less and less often (`pace.rs`). What is known stays until something better is, or until what a change lacks has been
+//! lacking for many tries (`loss.rs`).
 
 mod known;
+mod loss;
 mod pace;
 mod step;
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,6 +24,7 @@ use super::glance::{self, Glance};
 use super::origin::Origin;
 use super::report::Trusted;
 use super::{Options, Reading, read};
+use crate::page::manifest::Integrity;
 use known::Learned;
 use pace::Pace;
 pub use step::{LearnError, Step, Why};
@@ -55,7 +59,7 @@ impl Learner {
         Self { settings, learned: RwLock::new(None), looks: AtomicUsize::new(0), failures: AtomicU64::new(0) }
     }
 
-    /// Learns for ever. `tell` hears of each step that changed something, and of the first failure of a row.
+    /// Learns for ever. `tell` hears of each step that changed something, of each reading that brought nothing, and of the first look of a row that failed.
     pub async fn keep(&self, tell: impl Fn(&str)) {
         let (mut pace, mut is_failing) = (Pace::default(), false);
         loop {
@@ -64,7 +68,10 @@ impl Learner {
             let fails = matches!(step, Step::Failed(_));
             match &step {
                 Step::Unchanged if is_failing => tell("pages: the server can be read again, they are as they were"),
-                Step::Unchanged => {}
+                Step::Waiting if is_failing => {
+                    tell("pages: the server can be read again, they are another than they were")
+                }
+                Step::Unchanged | Step::Waiting => {}
                 Step::Failed(_) if is_failing => {}
                 step => tell(&step.to_string()),
             }
@@ -81,7 +88,7 @@ impl Learner {
     /// The same, as often as the pace lets it.
     async fn step_at(&self, pace: &mut Pace) -> Step {
         let step = self.look(pace).await.unwrap_or_else(Step::Failed);
-        if matches!(step, Step::Failed(_) | Step::Worse { .. }) {
+        if matches!(step, Step::Failed(_) | Step::Unread { .. } | Step::Worse { .. }) {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
         step
@@ -95,8 +102,10 @@ impl Learner {
         let pages = known.as_ref().map(|known| known.pages(number)).unwrap_or_default();
         let Glance { shell, changed } = glance::pages(&origin, options.gap, &pages).await.map_err(LearnError::Pin)?;
         let why = match &known {
-            None => Why::First,
-            Some(known) if known.shell != shell => Why::ShellChanged,
+            None if pace.is_time_for(&shell) => Why::First,
+            Some(known) if known.shell != shell && pace.is_time_for(&shell) => Why::ShellChanged,
+            None => return Ok(Step::Waiting),
+            Some(known) if known.shell != shell => return Ok(Step::Waiting),
             Some(known) => {
                 let changed = match changed {
                     Some(page) => Some(page),
@@ -105,19 +114,42 @@ impl Learner {
                 match pace.look(changed) {
                     Some(what) => Why::Changed(what),
                     None if known.left_out > 0 && pace.is_time() => Why::Incomplete,
+                    None if pace.is_pending() => return Ok(Step::Waiting),
                     None => return Ok(Step::Unchanged),
                 }
             }
         };
-        let reading = read(&origin, options, &mut ()).await.map_err(LearnError::Pin)?;
-        if known.as_ref().is_some_and(|known| known.is_better(&why, &reading)) {
-            return Ok(Step::Worse { why, report: reading.report });
+        let step = self.read(&origin, known.as_deref(), shell, &why, pace).await;
+        Ok(step.unwrap_or_else(|error| Step::Unread { why, error }))
+    }
+
+    /// Reads all, and takes it if it is not worse.
+    async fn read(
+        &self,
+        origin: &Arc<Origin>,
+        known: Option<&Learned>,
+        shell: Integrity,
+        why: &Why,
+        pace: &mut Pace,
+    ) -> Result<Step, LearnError> {
+        let reading = read(origin, &self.settings.options, &mut ()).await.map_err(LearnError::Pin)?;
+        let mut lost = Vec::new();
+        if let Some(known) = known {
+            let losses = known.losses(&reading);
+            let nothing = BTreeSet::new();
+            let gone = if matches!(why, Why::Changed(_)) { pace.gone(&losses) } else { BTreeSet::new() };
+            if known.is_better(why, &reading.report, &losses, &gone) {
+                return Ok(Step::Worse { why: why.clone(), report: reading.report });
+            }
+            if known.is_better(why, &reading.report, &losses, &nothing) {
+                lost = losses.told(&known.passing);
+            }
         }
         self.learn(Learned::new(&reading, shell)?);
         let Reading { manifest, report, .. } = reading;
-        let is_new = |trusted: &&Trusted| known.as_ref().is_none_or(|known| !known.inline.contains(&trusted.hash));
+        let is_new = |trusted: &&Trusted| known.is_none_or(|known| !known.inline.contains(&trusted.hash));
         let new = report.trusted.iter().filter(is_new).cloned().collect();
-        Ok(Step::Learned { why, summary: manifest.summary(), new, report })
+        Ok(Step::Learned { why: why.clone(), summary: manifest.summary(), new, lost, report })
     }
 
     fn learned(&self) -> Option<Arc<Learned>> {
@@ -180,7 +212,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::page::manifest::{Integrity, Manifest};
+    use crate::page::manifest::Manifest;
     use crate::pin::Report;
 
     #[test]

@@ -1,16 +1,19 @@
 //! What was learned, and how it is compared with what the server shows later.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::HeaderValue;
 
+use super::loss::{Loss, Losses};
 use super::step::{LearnError, Why};
 use crate::page::learn::{MAX_BYTES, tag};
 use crate::page::manifest::Integrity;
 use crate::pin::Reading;
 use crate::pin::pages::Mark;
 use crate::pin::report::{Report, Trouble};
+use crate::pin::trouble::printable;
 use crate::pin::trust::Doubt;
 use crate::pin::verify::Key;
 
@@ -25,8 +28,8 @@ pub(super) struct Learned {
     pub(super) etag: HeaderValue,
     pub(super) shell: Integrity,
     pub(super) left_out: usize,
-    /// How much of it was left out for what may have passed since.
-    passing: usize,
+    /// What of it was left out for what may have passed since.
+    pub(super) passing: BTreeSet<Loss>,
     /// What is trusted inline.
     pub(super) inline: Vec<Integrity>,
     /// How many files it names.
@@ -50,7 +53,7 @@ impl Learned {
             json,
             shell,
             left_out: report.left_out(),
-            passing: passing(report),
+            passing: passing(report).into_keys().collect(),
             inline: report.trusted.iter().map(|trusted| trusted.hash.clone()).collect(),
             urls: manifest.scripts.len() + manifest.styles.len() + manifest.modules.len(),
             time: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
@@ -73,30 +76,41 @@ impl Learned {
         sample(&self.pages, look, MAX_PAGES_A_LOOK)
     }
 
-    /// Whether this knows more than a later try of the same shell, which has no better reason for it than the moment.
-    pub(super) fn is_better(&self, why: &Why, reading: &Reading) -> bool {
-        let report = &reading.report;
-        let is_worse = match why {
-            // Something is another: what is gone for good is gone. But not what could not be read just now, nor what became another while it was read.
-            Why::Changed(_) => passing(report) > self.passing || self.is_doubted(report),
-            Why::Incomplete => report.left_out() > self.left_out,
-            Why::First | Why::ShellChanged => return false,
-        };
-        is_worse
-            || self.pages.iter().any(|(path, mark)| reading.pages.get(path).is_some_and(|now| now.is_in_trouble(mark)))
+    /// What a later try of the same shell lacks.
+    pub(super) fn losses(&self, reading: &Reading) -> Losses {
+        let in_trouble = self.pages.iter().filter_map(|(path, mark)| {
+            let now = reading.pages.get(path).filter(|now| now.is_in_trouble(mark))?;
+            Some((Loss::Place(path.clone()), format!("{}: {}", printable(path), Trouble::PageStatus(now.status))))
+        });
+        Losses { passing: passing(&reading.report), known: in_trouble.chain(self.doubted(&reading.report)).collect() }
     }
 
-    /// Whether what is trusted inline came and went.
-    fn is_doubted(&self, report: &Report) -> bool {
-        report.problems.iter().any(|problem| match &problem.trouble {
-            Trouble::Doubtful { hash, doubt: Doubt::Varies | Doubt::Once, .. } => self.inline.contains(hash),
-            _ => false,
+    /// Whether this knows more than a later try of the same shell, which has no better reason for it than the moment. What is gone for good is no reason.
+    pub(super) fn is_better(&self, why: &Why, report: &Report, losses: &Losses, gone: &BTreeSet<Loss>) -> bool {
+        match why {
+            // Something is another: what is no longer asked for is gone. But not what could not be read just now, nor what became another while it was read.
+            Why::Changed(_) => losses.is_worse(&self.passing, gone),
+            // Nothing is: there is no hurry to know less.
+            Why::Incomplete => report.left_out() > self.left_out || !losses.known.is_empty(),
+            Why::First | Why::ShellChanged => false,
+        }
+    }
+
+    /// What is trusted inline, and came and went.
+    fn doubted(&self, report: &Report) -> impl Iterator<Item = (Loss, String)> {
+        report.problems.iter().filter_map(|problem| match &problem.trouble {
+            Trouble::Doubtful { hash, doubt: Doubt::Varies | Doubt::Once, .. } if self.inline.contains(hash) => {
+                Some((Loss::Inline(hash.clone()), problem.to_string()))
+            }
+            _ => None,
         })
     }
 }
 
-fn passing(report: &Report) -> usize {
-    report.problems.iter().filter(|problem| problem.is_left_out && problem.trouble.is_passing()).count()
+/// What may be there at the next try.
+fn passing(report: &Report) -> BTreeMap<Loss, String> {
+    let passing = report.problems.iter().filter(|problem| problem.is_left_out && problem.trouble.is_passing());
+    passing.map(|problem| (Loss::Place(problem.place.clone()), problem.to_string())).collect()
 }
 
 /// The next `count` of a row that begins anew at its end; all of them where there are no more.

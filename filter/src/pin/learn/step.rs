@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::loss::LASTING_TRIES;
 use crate::page::learn::MAX_BYTES;
 use crate::pin::report::Trusted;
 use crate::pin::trouble::printable;
@@ -15,6 +16,8 @@ const MAX_TOLD: usize = 10;
 pub enum Step {
     /// Nothing changed.
     Unchanged,
+    /// Something did, and was tried before: it is not yet time to try it again.
+    Waiting,
     /// There is a manifest, and how it came about.
     Learned {
         /// Why it was looked for.
@@ -23,6 +26,8 @@ pub enum Step {
         summary: String,
         /// What is trusted inline that was not before. Somebody may want to look at it.
         new: Vec<Trusted>,
+        /// What it knows less than the one before, which was not to be had at any of many tries.
+        lost: Vec<String>,
         /// The whole report.
         report: Report,
     },
@@ -33,7 +38,14 @@ pub enum Step {
         /// The whole report.
         report: Report,
     },
-    /// The server does not answer, or with what no manifest can say. What is known stays.
+    /// There was something to learn, but reading it all brought nothing. What is known stays.
+    Unread {
+        /// Why it was tried.
+        why: Why,
+        /// What is wrong.
+        error: LearnError,
+    },
+    /// The server does not answer, or with no page. What is known stays.
     Failed(LearnError),
 }
 
@@ -83,9 +95,14 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unchanged => f.write_str("pages: as they were"),
-            Self::Learned { why, summary, new, report } => {
+            Self::Waiting => f.write_str("pages: another than they were; they wait for the next try"),
+            Self::Learned { why, summary, new, lost, report } => {
                 write!(f, "pages: {why}: {summary}; {} left out", report.left_out())?;
                 new.iter().try_for_each(|trusted| write!(f, "\n  {trusted}"))?;
+                if !lost.is_empty() {
+                    write!(f, "\n  given up after {LASTING_TRIES} tries, known before: {}", lost.len())?;
+                    lost.iter().take(MAX_TOLD).try_for_each(|what| write!(f, "\n  given up: {what}"))?;
+                }
                 left_out(f, report)
             }
             Self::Worse { why, report } => {
@@ -102,7 +119,9 @@ impl fmt::Display for Step {
                 }
                 left_out(f, report)
             }
-            Self::Failed(error) => write!(f, "pages: not learned, what is known stays: {error}"),
+            Self::Unread { error, .. } | Self::Failed(error) => {
+                write!(f, "pages: not learned, what is known stays: {error}")
+            }
         }
     }
 }
