@@ -12,8 +12,8 @@
 mod pin_site;
 
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -122,6 +122,79 @@ async fn another_page_that_changed_is_learned_again() {
     let step = learner.step().await;
     assert!(is_learned(&step, &Why::Changed("/about".to_owned())), "{step}");
     assert!(manifest(&learner).contains(&hash("about=3")) && !manifest(&learner).contains(&hash("about=1")));
+}
+
+/// A server with a file that changed for good, and something else that is wrong with it for so many readings: what `Learner::keep` told until the new file was in force,
+/// how often all was read for it, and the manifest.
+async fn kept(wrong: &'static str, readings: usize) -> (String, usize, String) {
+    let (state, starts) = (Arc::new(AtomicUsize::new(1)), Arc::new(AtomicUsize::new(0)));
+    let (now, count) = (Arc::clone(&state), Arc::clone(&starts));
+    let origin = Origin::plain("127.0.0.1", move |target| {
+        let state = now.load(Ordering::Relaxed);
+        let path = target.split('?').next().unwrap();
+        // Only a reading asks for it, three times, first of all without a query.
+        if target == "/flush" && state == 2 {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        let is_wrong = path == wrong && state == 2 && count.load(Ordering::Relaxed) <= readings;
+        match path {
+            _ if is_wrong && path == "/dynamic.js" => js(&format!("{:?}", std::time::Instant::now())),
+            _ if is_wrong => page_of(403, "<script>no</script>"),
+            "/" => html("<script src=/a.js></script><script src=/b.js></script><script src=/dynamic.js></script>"),
+            "/about" => html("<script>about</script>"),
+            "/a.js" => js(&format!("a={state}")),
+            "/b.js" | "/dynamic.js" => js("b"),
+            _ => missing(),
+        }
+    })
+    .await;
+    let learner = Arc::new(Learner::new(Settings { options: options(&origin), period: Duration::from_millis(1) }));
+    let told = Arc::new(Mutex::new(String::new()));
+    let (keeper, lines) = (Arc::clone(&learner), Arc::clone(&told));
+    let keeping = tokio::spawn(async move {
+        keeper.keep(|line| lines.lock().unwrap().push_str(&format!("{line}\n"))).await;
+    });
+    let until_it_has = async |part: &str| {
+        while !manifest(&learner).contains(part) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    until_it_has(&integrity("a=1")).await;
+    state.store(2, Ordering::Relaxed);
+    tokio::time::timeout(Duration::from_secs(60), until_it_has(&integrity("a=2"))).await.unwrap();
+    keeping.abort();
+    let told = told.lock().unwrap().clone();
+    (told, starts.load(Ordering::Relaxed), manifest(&learner))
+}
+
+#[tokio::test]
+async fn what_is_gone_for_good_does_not_keep_an_old_file_in_force() {
+    const TRIES: usize = 5;
+    for (wrong, lost) in [
+        ("/about", "given up: /about: the page has status 403"),
+        ("/b.js", "/b.js: status 403"),
+        ("/dynamic.js", "/dynamic.js: changed between two fetches"),
+    ] {
+        let (told, readings, manifest) = kept(wrong, usize::MAX).await;
+        assert_eq!(told.matches("has changed, but the last manifest stays").count(), TRIES - 1, "{told}");
+        assert!(told.contains("given up after 5 tries, known before: 1") && told.contains(lost), "{told}");
+        assert!(readings >= TRIES, "{told}");
+        assert!(!manifest.contains(&integrity("a=1")), "{manifest}");
+    }
+}
+
+#[tokio::test]
+async fn what_passes_takes_nothing_away() {
+    const READINGS: usize = 3;
+    for wrong in ["/about", "/b.js", "/dynamic.js"] {
+        let (told, _, manifest) = kept(wrong, READINGS).await;
+        // A page may be there again in the midst of one.
+        let worse = told.matches("has changed, but the last manifest stays").count();
+        assert!((READINGS..=READINGS + 1).contains(&worse), "{told}");
+        assert!(!told.contains("given up"), "{told}");
+        assert!(manifest.contains("/b.js") && manifest.contains("/dynamic.js"), "{manifest}");
+        assert!(manifest.contains(&hash("about")), "{manifest}");
+    }
 }
 
 #[tokio::test]
@@ -353,16 +426,19 @@ async fn what_is_not_the_same_for_everybody_has_no_integrity() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn not_through_ourselves() {
-    // 0: the server. What comes through us: 1: with an import map; 2: with our tag, and the page that has it is another than `/`.
+    // 0: the server, which has an import map of its build tool's. What comes through us: 1: the same with our `Via`; 2: with our tag, and the page that has it is another than `/`.
     let state = Arc::new(AtomicUsize::new(0));
     let now = Arc::clone(&state);
     let map = r#"<script type="importmap">{"integrity":{"/a.js":"sha384-x"}}</script>"#;
     let origin = Origin::plain("127.0.0.1", move |target| {
         let page = "<script type=module src=/a.js></script><script>a</script>";
         match (target.split('?').next().unwrap(), now.load(Ordering::Relaxed)) {
-            ("/", 1) => html(&format!("{map}{page}")),
+            ("/", 1) => {
+                ok("Content-Type: text/html\r\nVia: 1.1 sekisho-5ea1c0de5ea1\r\n", format!("{map}{page}").as_bytes())
+            }
+            ("/", _) => ok("Content-Type: text/html\r\nVia: 1.1 a\r\n", format!("{map}{page}").as_bytes()),
             ("/about", 2) => ok("Content-Type: text/html\r\nETag: W/\"x-sk0123abcd\"\r\n", page.as_bytes()),
-            ("/" | "/about", _) => ok("Content-Type: text/html\r\nETag: W/\"x\"\r\n", page.as_bytes()),
+            ("/about", _) => ok("Content-Type: text/html\r\nETag: W/\"x\"\r\n", page.as_bytes()),
             ("/a.js", _) => js("a"),
             _ => missing(),
         }
@@ -373,7 +449,7 @@ async fn not_through_ourselves() {
     let good = manifest(&learner);
     let url = format!("http://{}", origin.address);
     for (through_us, why) in
-        [(1, "/ came through Sekisho itself, as its import map"), (2, "/about came through Sekisho")]
+        [(1, "/ came through Sekisho itself, as its Via and its import map"), (2, "/about came through Sekisho")]
     {
         state.store(through_us, Ordering::Relaxed);
         let (status, printed, told) = command(&[&url]);

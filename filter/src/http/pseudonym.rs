@@ -15,6 +15,9 @@ pub const MEDIA: &str = "sekisho-media";
 /// What names that were not configured begin with, those of media services too.
 pub const PREFIX: &str = "sekisho";
 
+/// What names that were not configured begin with, the hyphen included: few others will be called so.
+pub const DERIVED: &str = "sekisho-";
+
 /// How much of a hash is in a derived name: 48 bits, twelve digits.
 const HASH_BITS: u32 = 48;
 

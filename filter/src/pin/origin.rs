@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
-use http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use http::header::{CONTENT_TYPE, LOCATION};
 use url::{Host, Url};
 
-use super::ours::Ours;
+use super::ours::{Ours, Signs};
 use super::personal::Personal;
 use super::report::{Problem, Trouble};
 use super::{FETCH_TIMEOUT, MAX_FILE_BYTES, MAX_TOTAL_BYTES, Options, PublicHost};
@@ -59,8 +59,8 @@ pub(super) struct Answer {
     /// The charset that the type names, in lower case.
     pub(super) charset: Option<String>,
     pub(super) location: Option<Url>,
-    /// `ETag`.
-    pub(super) tag: Option<Vec<u8>>,
+    /// What of us is in the fields.
+    pub(super) signs: Signs,
     /// Why others may get something else.
     pub(super) personal: Option<Personal>,
     pub(super) body: Vec<u8>,
@@ -158,7 +158,7 @@ impl Origin {
             name.trim().eq_ignore_ascii_case("charset").then_some(value)
         });
         let location = field(LOCATION).and_then(|location| own.join(location).ok());
-        let tag = head.headers.get(ETAG).map(|tag| tag.as_bytes().to_vec());
+        let signs = Signs::of(&head.headers);
         let personal = Personal::of(&head.headers);
         let mut body = Vec::new();
         if wanted(head.status.as_u16()) {
@@ -171,7 +171,7 @@ impl Origin {
                 body.extend_from_slice(&piece);
             }
         }
-        Ok(Answer { status: head.status.as_u16(), essence, charset, location, tag, personal, body })
+        Ok(Answer { status: head.status.as_u16(), essence, charset, location, signs, personal, body })
     }
 }
 

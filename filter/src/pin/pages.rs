@@ -259,7 +259,7 @@ async fn fetch(origin: &Origin, mut url: Url) -> Result<(u16, Page), Trouble> {
             return Err(Trouble::Unreadable(format!("charset {charset}")));
         }
         let page = html::read(&answer.body, &url).map_err(Trouble::Unreadable)?;
-        return match Ours::of(answer.tag.as_deref(), &page) {
+        return match Ours::of(answer.signs, &page) {
             Some(mark) => Err(Trouble::Ours(mark)),
             None => Ok((answer.status, page)),
         };
