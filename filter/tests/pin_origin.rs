@@ -198,6 +198,34 @@ async fn what_passes_takes_nothing_away() {
 }
 
 #[tokio::test]
+async fn a_reading_that_fails_is_told_as_such() {
+    let state = Arc::new(AtomicUsize::new(1));
+    let now = Arc::clone(&state);
+    let origin = Origin::plain("127.0.0.1", move |target| {
+        let state = now.load(Ordering::Relaxed);
+        match target.split('?').next().unwrap() {
+            "/" => html("<script src=/a.js></script>"),
+            "/a.js" => js(&format!("a={state}")),
+            // A look does not ask for it: it was no page.
+            "/about" if state == 2 => ok("Content-Type: text/html\r\nETag: W/\"x-sk0123abcd\"\r\n", b"a"),
+            _ => missing(),
+        }
+    })
+    .await;
+    let learner = learner(&origin);
+    assert!(is_learned(&learner.step().await, &Why::First));
+    let good = manifest(&learner);
+    state.store(2, Ordering::Relaxed);
+    let step = learner.step().await;
+    assert!(matches!(&step, Step::Unread { why, .. } if *why == Why::Changed("/a.js".to_owned())), "{step}");
+    assert!(step.to_string().starts_with("pages: not learned, what is known stays: /about came through"), "{step}");
+    assert_eq!(manifest(&learner), good);
+    assert!(learner.metrics().contains("\nsekisho_page_manifest_failures_total 1\n"));
+    state.store(3, Ordering::Relaxed);
+    assert!(is_learned(&learner.step().await, &Why::Changed("/a.js".to_owned())));
+}
+
+#[tokio::test]
 async fn a_build_that_comes_while_all_is_read_is_not_half_learned() {
     // The look takes `/` twice, the reading three times: the last of them shows the new build.
     const LOOKS_OF_THE_OLD_BUILD: usize = 4;

@@ -15,8 +15,8 @@ pub enum Ours {
     EntityTag,
     /// `Via` names a proxy as we are called, and there is an import map that has `integrity` and nothing else.
     ///
-    /// Each alone proves nothing. Build tools write such maps too; and responses carry our name also where pages pass as they are, or where another Sekisho
-    /// than the one in front stands between, such as one that only guards an inbox.
+    /// Each alone proves nothing. Build tools write such maps too; and responses carry our name also where pages pass as
+    /// they are.
     ImportMap,
 }
 
