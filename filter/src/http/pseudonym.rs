@@ -24,7 +24,7 @@ const HASH_BITS: u32 = 48;
 /// A name for a host that was given none: of anything that no other host has, such as the moment of its start in nanoseconds. It tells nothing about the machine.
 pub fn derive(seed: u64) -> String {
     let hash = hash::of([&b"via.pseudonym"[..], &seed.to_le_bytes()]);
-    format!("{PREFIX}-{:012x}", hash >> (u64::BITS.saturating_sub(HASH_BITS)))
+    format!("{DERIVED}{:012x}", hash >> (u64::BITS.saturating_sub(HASH_BITS)))
 }
 
 /// Whether a text can be our name: a token of plain characters (RFC 9110 section 5.6.2, RFC 8586 section 2), or nothing, for a derived one.

@@ -216,41 +216,39 @@ impl Errors {
     }
 
     fn hashes(&mut self, path: &str, json: &Json<'_>) -> Vec<Integrity> {
-        let Json::Array(items) = json else {
-            self.add(path, &format!("expected an array, found {}", json.kind()));
-            return Vec::new();
-        };
-        if items.len() > MAX_INLINE {
-            self.add(path, &format!("at most {MAX_INLINE} items"));
-            return Vec::new();
-        }
-        let mut hashes = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            match item.as_str().and_then(Integrity::new) {
-                Some(hash) => hashes.push(hash),
-                None => self.add(&format!("{path}[{index}]"), EXPECTED_HASH),
-            }
-        }
-        hashes
+        self.items(path, json, (MAX_INLINE, "items"), EXPECTED_HASH, Integrity::new)
     }
 
     fn list(&mut self, path: &str, json: &Json<'_>) -> BTreeSet<String> {
+        let url = |text: &str| is_url(text).then(|| text.to_owned());
+        self.items(path, json, (MAX_URLS, "URLs"), EXPECTED_URL, url).into_iter().collect()
+    }
+
+    /// The items of an array of texts, of which there may be so many; each is read by `read`, or else was expected to be something.
+    fn items<T>(
+        &mut self,
+        path: &str,
+        json: &Json<'_>,
+        (max, what): (usize, &str),
+        expected: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Vec<T> {
         let Json::Array(items) = json else {
             self.add(path, &format!("expected an array, found {}", json.kind()));
-            return BTreeSet::new();
+            return Vec::new();
         };
-        if items.len() > MAX_URLS {
-            self.add(path, &format!("at most {MAX_URLS} URLs"));
-            return BTreeSet::new();
+        if items.len() > max {
+            self.add(path, &format!("at most {max} {what}"));
+            return Vec::new();
         }
-        let mut urls = BTreeSet::new();
+        let mut found = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            match item.as_str().filter(|url| is_url(url)) {
-                Some(url) => drop(urls.insert(url.to_owned())),
-                None => self.add(&format!("{path}[{index}]"), EXPECTED_URL),
+            match item.as_str().and_then(&read) {
+                Some(item) => found.push(item),
+                None => self.add(&format!("{path}[{index}]"), expected),
             }
         }
-        urls
+        found
     }
 
     fn urls(&mut self, path: &str, json: &Json<'_>) -> BTreeMap<String, Integrity> {

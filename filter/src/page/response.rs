@@ -1,6 +1,6 @@
 //! What becomes of a response, decided at its head: nginx cannot hold it back, and what the body holds is no witness for itself.
 
-use super::csp;
+use super::csp::{self, Csp};
 use super::fields::{Changes, OF_ITS_BYTES, Received, Rewrite};
 use super::import_map::ImportMap;
 use super::settings::{Merge, Strength};
@@ -82,7 +82,8 @@ impl Page {
         let is_rewritten = self.rewrites && !is_foreign && is_rewritable(status, received);
         let import_map = self.import_map(request).filter(|_| is_rewritten);
         // The server's own policy stays in force beside ours, and knows nothing of our map.
-        let is_let_in = import_map.is_none_or(|map| lets_run_inline(received, map.csp_hash()));
+        let is_let_in =
+            import_map.is_none_or(|map| all_policies(received, |policy| csp::lets_run_inline(policy, map.csp_hash())));
         let import_map = import_map.filter(|_| is_let_in);
         self.policies(request, is_foreign, import_map.map(|map| &**map), received, changes);
         if is_rewritten {
@@ -201,12 +202,9 @@ fn is_rewritable(status: u16, received: Received<'_>) -> bool {
     treatment::is_html(content_type) && treatment::is_plain(status, received) && is_read()
 }
 
-/// Whether all policies of the server let an inline script run.
-fn lets_run_inline(received: Received<'_>, hash_source: &str) -> bool {
-    received.all(CSP).all(|value| {
-        csp::parse_header(value)
-            .is_ok_and(|policies| policies.iter().all(|policy| csp::lets_run_inline(policy, hash_source)))
-    })
+/// Whether it is so of all policies of the server. One that cannot be read is none of which anything is certain.
+fn all_policies(received: Received<'_>, is: impl Fn(&Csp) -> bool) -> bool {
+    received.all(CSP).all(|value| csp::parse_header(value).is_ok_and(|policies| policies.iter().all(&is)))
 }
 
 /// Whether a path is another one, or below it.
@@ -221,14 +219,8 @@ fn is_as_strict(ours: &str, received: Received<'_>, host: Option<&str>) -> bool 
         return false;
     }
     let Ok(ours) = csp::parse_header(ours.as_bytes()) else { return false };
-    let ours = ours.first();
-    let mut theirs = received.all(CSP);
-    ours.is_some_and(|ours| {
-        theirs.all(|value| {
-            csp::parse_header(value)
-                .is_ok_and(|policies| policies.iter().all(|theirs| csp::is_at_least_as_strict(ours, theirs, host)))
-        })
-    })
+    let Some(ours) = ours.first() else { return false };
+    all_policies(received, |theirs| csp::is_at_least_as_strict(ours, theirs, host))
 }
 
 #[cfg(test)]

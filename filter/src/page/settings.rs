@@ -263,17 +263,17 @@ impl Settings {
         if length > MAX_POLICY_BYTES {
             faults.push(("manifest", format!("makes a policy of {length} bytes with all sources and players, of at most {MAX_POLICY_BYTES}: proxies in front refuse such fields")));
         }
-        if self.integrity_policy == Strength::Enforce
-            && self.manifest.as_ref().is_some_and(|manifest| ImportMaps::new(manifest).varies())
-        {
-            let message = "the manifest has several languages, and a page has the import map of one: pin with `--lang`";
-            faults.push(("integrity_policy", message.to_owned()));
-        }
-        if self.integrity_policy == Strength::Enforce
-            && self.manifest.as_ref().is_some_and(|manifest| ImportMaps::new(manifest).too_long().next().is_some())
-        {
-            let message = "the modules of the manifest are too many for an import map, and would all be blocked";
-            faults.push(("integrity_policy", message.to_owned()));
+        if let Some(manifest) = self.manifest.as_ref().filter(|_| self.integrity_policy == Strength::Enforce) {
+            let maps = ImportMaps::new(manifest);
+            if maps.varies() {
+                let message =
+                    "the manifest has several languages, and a page has the import map of one: pin with `--lang`";
+                faults.push(("integrity_policy", message.to_owned()));
+            }
+            if maps.too_long().next().is_some() {
+                let message = "the modules of the manifest are too many for an import map, and would all be blocked";
+                faults.push(("integrity_policy", message.to_owned()));
+            }
         }
         if self.integrity_policy == Strength::Enforce && self.learn.is_some() {
             let message = "what is learned has all languages, and a page has the import map of one: pin one with `--lang` instead";
